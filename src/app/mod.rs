@@ -1,0 +1,167 @@
+//! The verbs: what was typed becomes settings, a plan, a run, and what is printed.
+
+mod bundle;
+mod doctor;
+mod down;
+mod forward;
+mod plan;
+mod predict;
+mod session;
+mod status;
+mod up;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::{self, Cli, Halt, Verb};
+use crate::config::{Environment, Settings};
+use crate::error::{Exit, Failure};
+use crate::report::Printer;
+
+/// What a verb has at hand.
+pub(crate) struct App {
+    pub(crate) cli: Cli,
+    pub(crate) settings: Settings,
+    pub(crate) printer: Printer,
+    /// Cancelled by the first Ctrl-C or SIGTERM; the second one ends the process.
+    pub(crate) cancel: CancellationToken,
+}
+
+/// Parses, runs, prints; the exit code is the only thing left to tell.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let environment = Environment::read();
+    let cli = match cli::parse(arguments) {
+        Ok(cli) => cli,
+        Err(halt) => return code(halted(halt, &environment)),
+    };
+    let printer = Printer::standard(&environment, cli.global.quiet);
+    if let Verb::Completions { shell } = &cli.verb {
+        return code(print_page(&printer, &cli::completions(*shell)));
+    }
+    if matches!(cli.verb, Verb::Man) {
+        return code(match cli::man() {
+            Ok(page) => print_page(&printer, &page),
+            Err(error) => fail(&printer, &Failure::internal(error.to_string())),
+        });
+    }
+    let json = wants_json(&cli);
+    let settings = match Settings::resolve(&cli, environment) {
+        Ok(settings) => settings,
+        Err(error) => return code(report_failure(&printer, &error.into(), json)),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return code(fail(&printer, &Failure::internal(error.to_string()))),
+    };
+    let exit = runtime.block_on(async {
+        let app = App { cli, settings, printer, cancel: CancellationToken::new() };
+        watch_signals(app.cancel.clone());
+        match dispatch(&app).await {
+            Ok(exit) => exit,
+            Err(failure) => report_failure(&app.printer, &failure, json),
+        }
+    });
+    // A blocking read of a large archive must not hold the process after its work is over.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    code(exit)
+}
+
+async fn dispatch(app: &App) -> Result<Exit, Failure> {
+    match &app.cli.verb {
+        Verb::Up(arguments) => up::run(app, arguments).await,
+        Verb::Down(arguments) => down::run(app, arguments).await,
+        Verb::Status(arguments) => status::run(app, arguments).await,
+        Verb::Predict(arguments) => predict::run(app, arguments).await,
+        Verb::Plan(arguments) => plan::run(app, arguments).await,
+        Verb::Forward(command) => forward::run(app, command).await,
+        Verb::Bundle(command) => bundle::run(app, command).await,
+        Verb::Doctor(arguments) => doctor::run(app, arguments).await,
+        Verb::Version => {
+            app.data(&format!("quickstart {}", env!("CARGO_PKG_VERSION")))?;
+            Ok(Exit::Ok)
+        }
+        Verb::Completions { .. } | Verb::Man => Ok(Exit::Ok),
+    }
+}
+
+impl App {
+    /// A line of data.
+    pub(crate) fn data(&self, text: &str) -> Result<(), Failure> {
+        self.printer.data(text).map_err(|error| Failure::internal(format!("cannot write to standard output: {error}")))
+    }
+}
+
+/// Ctrl-C and SIGTERM: the first one asks, the second one insists.
+fn watch_signals(cancel: CancellationToken) {
+    tokio::spawn(async move {
+        #[cfg(unix)]
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
+        loop {
+            #[cfg(unix)]
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                () = async { match &mut terminate { Some(signal) => { signal.recv().await; } None => std::future::pending().await } } => {}
+            }
+            #[cfg(not(unix))]
+            drop(tokio::signal::ctrl_c().await);
+            if cancel.is_cancelled() {
+                #[expect(clippy::exit, reason = "the second Ctrl-C means now")]
+                std::process::exit(i32::from(Exit::Interrupted.code()));
+            }
+            cancel.cancel();
+        }
+    });
+}
+
+fn wants_json(cli: &Cli) -> bool {
+    use crate::cli::{DoctorOutput, EventsOutput, PlanOutput, TableOutput, TextOutput};
+    match &cli.verb {
+        Verb::Up(up) => up.output == EventsOutput::Json,
+        Verb::Down(down) => down.output == EventsOutput::Json,
+        Verb::Status(status) => status.output == TableOutput::Json,
+        Verb::Plan(plan) => plan.output == PlanOutput::Json,
+        Verb::Predict(predict) => predict.output == TextOutput::Json,
+        Verb::Doctor(doctor) => doctor.output == DoctorOutput::Json,
+        _ => false,
+    }
+}
+
+fn halted(halt: Halt, environment: &Environment) -> Exit {
+    let printer = Printer::standard(environment, false);
+    match halt {
+        Halt::Show { plain, exit, .. } if exit == Exit::Ok => {
+            print_page(&printer, plain.as_bytes());
+            exit
+        }
+        Halt::Show { plain, exit, .. } => {
+            printer.talk(&plain);
+            exit
+        }
+        Halt::Refuse(failure) => fail(&printer, &failure),
+    }
+}
+
+fn print_page(printer: &Printer, page: &[u8]) -> Exit {
+    if printer.raw(page).is_ok() { Exit::Ok } else { Exit::Internal }
+}
+
+fn fail(printer: &Printer, failure: &Failure) -> Exit {
+    printer.failure(failure);
+    failure.exit
+}
+
+fn report_failure(printer: &Printer, failure: &Failure, json: bool) -> Exit {
+    if json && printer.failure_as_json(failure).is_err() {
+        return Exit::Internal;
+    }
+    if !json {
+        printer.failure(failure);
+    }
+    failure.exit
+}
+
+fn code(exit: Exit) -> ExitCode {
+    ExitCode::from(exit.code())
+}

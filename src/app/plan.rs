@@ -1,0 +1,45 @@
+//! `plan`.
+
+use std::sync::Arc;
+
+use super::session::Session;
+use crate::app::App;
+use crate::cli::{Plan as Arguments, PlanOutput};
+use crate::error::{Exit, Failure};
+use crate::event::Emitter;
+use crate::fetch::Cache;
+use crate::plan::assemble;
+use crate::report::{document, plan_tree};
+use crate::stages::{Context, manifests};
+use crate::state::State;
+
+pub(super) async fn run(app: &App, arguments: &Arguments) -> Result<Exit, Failure> {
+    let session = Session::open(app).await?;
+    match arguments.output {
+        PlanOutput::Tree => app.data(&plan_tree(&session.plan, app.printer.data_palette()))?,
+        PlanOutput::Json => app.data(&document(&session.plan)?)?,
+        PlanOutput::Manifests => app.data(&objects(app, session).await?)?,
+    }
+    Ok(Exit::Ok)
+}
+
+/// Exactly what would be applied, in order; needs the files, from the cache, the bundle or the network.
+async fn objects(app: &App, session: Session) -> Result<String, Failure> {
+    let Session { settings, paths, bundle, plan, .. } = session;
+    let cache = Cache::new(&settings.paths.cache);
+    let (events, _heard) = Emitter::new();
+    let state = State::fresh(&plan);
+    let context = Arc::new(Context::new(plan.clone(), settings, bundle, paths, events, state));
+    context.unpack_small(&cache, &app.cancel).await?;
+    let texts = manifests(&context, &cache, &app.cancel).await?;
+    let assembled = assemble(&plan, &texts)?;
+    let mut documents = Vec::new();
+    let mut add = |wave: &crate::plan::Wave| documents.extend(wave.objects.iter().map(|object| object.body.clone()));
+    assembled.foundation().iter().for_each(&mut add);
+    for component in &plan.components {
+        assembled.waves(&plan, &component.name).iter().for_each(&mut add);
+    }
+    documents.extend(assembled.runtimes.iter().chain(&assembled.demo).map(|object| object.body.clone()));
+    let texts: Result<Vec<String>, _> = documents.iter().map(serde_saphyr::to_string).collect();
+    Ok(texts.map_err(|error| Failure::internal(error.to_string()))?.join("---\n"))
+}

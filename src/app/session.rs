@@ -1,0 +1,136 @@
+//! What most verbs start with: the state of the cluster, the bundle's index, the plan.
+
+use std::path::PathBuf;
+
+use crate::app::App;
+use crate::bundle::{Bundle, Index};
+use crate::catalog::embedded;
+use crate::cluster::Cluster;
+use crate::config::{ClusterPaths, Settings};
+use crate::error::{Exit, Failure};
+use crate::plan::{Plan, build};
+use crate::stages::{free_port, owner, taken};
+use crate::state::{State, persist};
+
+/// The bundle's index as it was when the cluster was made: a second `up` needs no bundle.
+const INDEX: &str = "bundle.json";
+
+/// What is known before anything is done.
+pub(super) struct Session {
+    pub(super) settings: Settings,
+    pub(super) paths: ClusterPaths,
+    pub(super) state: Option<State>,
+    pub(super) bundle: Option<(Index, Option<PathBuf>)>,
+    pub(super) plan: Plan,
+    /// Something the user should hear before the run.
+    pub(super) notes: Vec<String>,
+}
+
+impl Session {
+    /// Reads the state, opens the bundle, makes the plan.
+    pub(super) async fn open(app: &App) -> Result<Self, Failure> {
+        let settings = app.settings.clone();
+        let paths = settings.paths.cluster(&settings.name);
+        let state = State::read(&paths.state)?;
+        let mut notes = Vec::new();
+        let bundle = bundle(&settings, &paths, state.as_ref()).await?;
+        let catalog = embedded::catalog()?;
+        let mut plan = build(&settings, &catalog, bundle.as_ref().map(|(index, _)| index))?;
+        if let Some(state) = state.as_ref().filter(|state| state.created) {
+            same_cluster(state, &plan, &settings)?;
+        }
+        if let Some(wanted) = plan.port() {
+            let port = port(&settings, state.as_ref(), wanted, &mut notes)?;
+            plan = plan.with_port(port);
+        }
+        Ok(Self { settings, paths, state, bundle, plan, notes })
+    }
+
+    /// Remembers the bundle's index beside the state.
+    pub(super) fn keep_index(&self) -> Result<(), Failure> {
+        if let Some((index, _)) = &self.bundle {
+            let text = serde_json::to_vec(index).map_err(|error| Failure::internal(error.to_string()))?;
+            persist::write(&self.paths.folder.join(INDEX), &text, false).map_err(|error| Failure::internal(error.to_string()))?;
+        }
+        Ok(())
+    }
+}
+
+/// The named bundle, or the one that this cluster was made from.
+async fn bundle(settings: &Settings, paths: &ClusterPaths, state: Option<&State>) -> Result<Option<(Index, Option<PathBuf>)>, Failure> {
+    if let Some(path) = settings.bundle.clone() {
+        let opened = tokio::task::spawn_blocking({
+            let path = path.clone();
+            move || Bundle::open(&path)
+        })
+        .await
+        .map_err(|error| Failure::internal(error.to_string()))??;
+        return Ok(Some((opened.index().clone(), Some(path))));
+    }
+    let kept = paths.folder.join(INDEX);
+    if state.is_none_or(|state| !state.created) || !kept.exists() {
+        return Ok(None);
+    }
+    let text = fs_err::tokio::read(&kept).await.map_err(|error| Failure::internal(error.to_string()))?;
+    let index = serde_json::from_slice(&text)
+        .map_err(|error| Failure::new("STATE_DAMAGED", Exit::Prerequisite, format!("{} cannot be read", kept.display())).cause(error.to_string()).hint("name the bundle again with --bundle FILE"))?;
+    let path = state.and_then(|state| state.bundle.clone()).map(PathBuf::from).filter(|path| path.exists());
+    Ok(Some((index, path)))
+}
+
+/// A cluster that exists keeps its versions and profile: switching would be half of one and half of the other.
+fn same_cluster(state: &State, plan: &Plan, settings: &Settings) -> Result<(), Failure> {
+    let differs = |what: &str, old: &str, new: &str| {
+        Failure::new("CLUSTER_DIFFERS", Exit::Usage, format!("cluster {} has {what} {old}, not {new}", state.name))
+            .hint(format!("`quickstart down --name {0}` and `up` again, or `up --name OTHER` beside it", state.name))
+    };
+    if state.profile != plan.profile {
+        return Err(differs("profile", &state.profile, &plan.profile));
+    }
+    for component in &plan.components {
+        if let Some(old) = state.components.get(&component.name).filter(|old| **old != component.version) {
+            return Err(differs(&component.title, old, &component.version));
+        }
+    }
+    if let Some(image) = settings.node_image.as_ref().filter(|image| state.node_image.as_ref().is_some_and(|old| old != *image)) {
+        return Err(differs("node image", state.node_image.as_deref().unwrap_or_default(), image));
+    }
+    Ok(())
+}
+
+/// The port of the cluster that exists; else the wanted one; else, if it was not asked for, the next free one.
+fn port(settings: &Settings, state: Option<&State>, wanted: u16, notes: &mut Vec<String>) -> Result<u16, Failure> {
+    if let Some(mapped) = state.filter(|state| state.created).and_then(|state| state.port) {
+        if settings.port_explicit && wanted != mapped {
+            return Err(Failure::new("PORT_FIXED", Exit::Prerequisite, format!("cluster {} listens on 127.0.0.1:{mapped}, which cannot be changed to {wanted}", settings.name))
+                .hint(format!("`quickstart forward run --port {wanted}` opens a second way in; `quickstart down` and `up --port {wanted}` moves the first")));
+        }
+        return Ok(mapped);
+    }
+    if !taken(wanted) {
+        return Ok(wanted);
+    }
+    let by = owner(wanted).map(|owner| format!("{owner} listens there"));
+    if settings.port_explicit {
+        return Err(Failure::new("PORT_BUSY", Exit::Prerequisite, format!("127.0.0.1:{wanted} is taken"))
+            .cause(by.unwrap_or_else(|| "another program listens there".into()))
+            .hint("stop that program, or take another port with --port"));
+    }
+    let free = free_port(wanted).ok_or_else(|| Failure::new("PORT_BUSY", Exit::Prerequisite, format!("no port is free from {wanted} upwards")).hint("name one with --port"))?;
+    notes.push(format!("127.0.0.1:{wanted} is taken{}: this cluster uses {free}", by.map(|by| format!(" ({by})")).unwrap_or_default()));
+    Ok(free)
+}
+
+/// Our own access to a cluster of ours: the private kubeconfig.
+pub(super) async fn cluster(paths: &ClusterPaths) -> Result<Cluster, Failure> {
+    Ok(Cluster::from_file(&paths.kubeconfig, None).await?)
+}
+
+/// The state of the named cluster, or exit 6.
+pub(super) fn existing(app: &App) -> Result<(State, ClusterPaths), Failure> {
+    let paths = app.settings.paths.cluster(&app.settings.name);
+    match State::read(&paths.state)? {
+        Some(state) => Ok((state, paths)),
+        None => Err(Failure::new("NOT_RUNNING", Exit::NotRunning, format!("there is no cluster {}", app.settings.name)).hint("`quickstart up` makes one")),
+    }
+}

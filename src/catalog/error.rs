@@ -1,0 +1,94 @@
+//! What can be wrong with a catalog, an overlay or a manifest.
+
+use crate::error::{Exit, Explain};
+
+/// A catalog, overlay or manifest that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// Not YAML, or not of the expected shape.
+    #[error("{place}: {message}")]
+    Yaml {
+        /// File, document and line.
+        place: String,
+        /// What the parser says.
+        message: String,
+    },
+    /// Written by a newer program.
+    #[error("{place} has version {found}, this program reads up to {known}")]
+    Newer {
+        /// File.
+        place: String,
+        /// Its version.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
+    /// No such component.
+    #[error("unknown component `{name}`: known are {known}")]
+    UnknownComponent {
+        /// What was asked for.
+        name: String,
+        /// The list.
+        known: String,
+    },
+    /// No such version of a component.
+    #[error("unknown version `{version}` of {component}: known are {known}")]
+    UnknownVersion {
+        /// Component.
+        component: String,
+        /// What was asked for.
+        version: String,
+        /// The list.
+        known: String,
+    },
+    /// No such set.
+    #[error("unknown version set `{name}`: known are {known}")]
+    UnknownSet {
+        /// What was asked for.
+        name: String,
+        /// The list.
+        known: String,
+    },
+    /// An object that cannot be sent: no kind, no name, an unknown kind.
+    #[error("{place}: {message}")]
+    Object {
+        /// File and document.
+        place: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// An overlay whose object is not in the manifests.
+    #[error("overlay `{id}` of {component} matches no object")]
+    OverlayUnmatched {
+        /// Component.
+        component: String,
+        /// The overlay's id.
+        id: String,
+    },
+}
+
+impl Explain for CatalogError {
+    fn id(&self) -> &'static str {
+        match self {
+            Self::UnknownComponent { .. } | Self::UnknownVersion { .. } | Self::UnknownSet { .. } => "USAGE",
+            Self::Newer { .. } => "STATE_NEWER",
+            Self::Yaml { .. } | Self::Object { .. } | Self::OverlayUnmatched { .. } => "MANIFEST_INVALID",
+        }
+    }
+    fn exit(&self) -> Exit {
+        match self {
+            Self::UnknownComponent { .. } | Self::UnknownVersion { .. } | Self::UnknownSet { .. } => Exit::Usage,
+            Self::Newer { .. } => Exit::Prerequisite,
+            Self::Yaml { .. } | Self::Object { .. } | Self::OverlayUnmatched { .. } => Exit::Verification,
+        }
+    }
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Newer { .. } => Some("use a newer quickstart".into()),
+            Self::UnknownComponent { .. } | Self::UnknownVersion { .. } | Self::UnknownSet { .. } => {
+                Some("`quickstart plan` shows what would be installed; pick one of the list".into())
+            }
+            _ => None,
+        }
+    }
+}

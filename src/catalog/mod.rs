@@ -1,0 +1,20 @@
+//! Pinned inputs: which versions, which files, which images, and our few changes to them.
+
+pub mod embedded;
+mod error;
+pub mod merge;
+mod object;
+mod overlay;
+mod rest;
+mod select;
+mod target;
+mod types;
+pub mod yaml;
+
+pub use error::CatalogError;
+pub use object::{Gvk, Object, strip_nulls};
+pub use overlay::{Embedded, Extra, NeverClaimed, OnCreate, Overlay, Overlays, Rule, Scope, patch};
+pub use rest::{Resource, RestMap, served_collections};
+pub use select::Choice;
+pub use target::Target;
+pub use types::{Binary, Catalog, Component, ComponentVersion, File, Filter, Image, KindPins, KindVersion, KubernetesRange, Node, Set};

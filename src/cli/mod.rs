@@ -1,0 +1,121 @@
+//! What was typed. The clap tree and nothing else: no environment, no files, no defaults that depend on the machine.
+//!
+//! Environment fall-backs (`QUICKSTART_*`) are named in the help but read in `config`, so that every value knows where it came from.
+
+mod bundle;
+mod doctor;
+mod down;
+mod duration;
+mod forward;
+mod help;
+mod output;
+mod pages;
+mod parse;
+mod plan;
+mod predict;
+mod status;
+mod up;
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+pub use bundle::{BundleCommand, BundleCreate, BundleInspect, BundleVerify};
+pub use doctor::Doctor;
+pub use down::Down;
+pub use duration::{Span, parse_duration};
+pub use forward::{ForwardCommand, ForwardRun, ServicePort};
+pub use output::{DoctorOutput, EventsOutput, PlanOutput, Profile, Protocol, TableOutput, TextOutput};
+pub use pages::{completions, man};
+pub use parse::{Halt, parse};
+pub use plan::Plan;
+pub use predict::Predict;
+pub use status::Status;
+pub use up::{Selection, SetVersion, Up};
+
+/// The whole command line.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "quickstart",
+    version,
+    about = "From a laptop to a working KServe cluster and a real prediction, with one command",
+    after_help = help::short(),
+    after_long_help = help::long(),
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    max_term_width = 110
+)]
+pub struct Cli {
+    /// Flags that every verb takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Flags that every verb takes.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Which cluster [env: QUICKSTART_NAME] [default: quickstart]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Configuration file [default: quickstart.yaml in this folder, where there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Say more; twice for even more
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// No progress, only results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Verb {
+    /// Create the cluster, install everything and make a real prediction
+    Up(Box<Up>),
+    /// Take the cluster away, completely
+    Down(Down),
+    /// Say what runs, what does not, and why
+    Status(Status),
+    /// Ask a model for a prediction through the gateway
+    Predict(Predict),
+    /// Show what `up` would do, in what order; touches nothing
+    Plan(Box<Plan>),
+    /// Reach a service of the cluster on localhost by a tunnel
+    #[command(subcommand, arg_required_else_help = true)]
+    Forward(ForwardCommand),
+    /// Everything `up` needs, in one file
+    #[command(subcommand, arg_required_else_help = true)]
+    Bundle(BundleCommand),
+    /// Check whether this machine can do it
+    Doctor(Doctor),
+    /// Print the version
+    Version,
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the manual page (roff)
+    Man,
+}
+
+impl Cli {
+    /// What `up` and `plan` were told about the installation; every other verb was told nothing.
+    pub fn selection(&self) -> Option<&Selection> {
+        match &self.verb {
+            Verb::Up(up) => Some(&up.selection),
+            Verb::Plan(plan) => Some(&plan.selection),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! The closed lists of values: output forms, profiles, protocols.
+
+use std::fmt;
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// How KServe deploys models.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// Knative and Istio: scale to zero, revisions
+    #[default]
+    Serverless,
+    /// Plain Deployments, without Knative
+    Raw,
+}
+
+impl Profile {
+    /// As the catalog and the command line write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Serverless => "serverless",
+            Self::Raw => "raw",
+        }
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The prediction protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Protocol {
+    /// `/v1/models/NAME:predict`
+    #[default]
+    V1,
+    /// Open Inference Protocol, `/v2/models/NAME/infer`
+    V2,
+}
+
+/// For verbs that tell a story: `up`, `down`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum EventsOutput {
+    /// What suits the terminal
+    #[default]
+    Auto,
+    /// One line a fact
+    Plain,
+    /// One JSON event a line
+    Json,
+}
+
+/// For verbs that answer with rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TableOutput {
+    /// For people
+    #[default]
+    Table,
+    /// One JSON document
+    Json,
+}
+
+/// For `doctor`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DoctorOutput {
+    /// Every check
+    #[default]
+    Table,
+    /// Only what is wrong
+    Short,
+    /// One JSON document
+    Json,
+}
+
+/// For `plan`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PlanOutput {
+    /// For people
+    #[default]
+    Tree,
+    /// One JSON document
+    Json,
+    /// The objects as they would be applied
+    Manifests,
+}
+
+/// For verbs that answer with a value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TextOutput {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON document
+    Json,
+}

@@ -1,0 +1,96 @@
+//! `up`, and the flags that say what is to be installed (shared with `plan`).
+
+use std::{path::PathBuf, str::FromStr, time::Duration};
+
+use clap::Args;
+
+use super::{EventsOutput, Profile, duration::parse_duration};
+
+/// `quickstart up`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "A second `up` goes on where the first one stopped, and changes nothing that is as it should be.")]
+pub struct Up {
+    /// What to install, and where.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// How to tell the story
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
+    pub output: EventsOutput,
+}
+
+/// What to install, and where. Everything is optional: `config` fills the gaps.
+#[derive(Args, Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct Selection {
+    /// How KServe deploys models [env: QUICKSTART_PROFILE] [default: serverless]
+    #[arg(long, value_enum, value_name = "PROFILE")]
+    pub profile: Option<Profile>,
+    /// Take everything from this bundle, nothing from the network [env: QUICKSTART_BUNDLE]
+    #[arg(long, value_name = "FILE")]
+    pub bundle: Option<PathBuf>,
+    /// Where the ingress listens on 127.0.0.1 [env: QUICKSTART_PORT] [default: 8080, or the next free one]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// Another version of a component; can be given several times
+    #[arg(long, value_name = "COMPONENT=VERSION")]
+    pub set: Vec<SetVersion>,
+    /// Install on the cluster of this kubectl context instead of a new kind cluster
+    #[arg(long, value_name = "CONTEXT")]
+    pub on: Option<String>,
+    /// Leave the demo model and its prediction out
+    #[arg(long)]
+    pub without_demo: bool,
+    /// Do not make the ingress reachable on 127.0.0.1
+    #[arg(long)]
+    pub no_forward: bool,
+    /// Do not switch kubectl's current context
+    #[arg(long)]
+    pub keep_context: bool,
+    /// How long all of it may take [env: QUICKSTART_TIMEOUT] [default: 15m]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub timeout: Option<Duration>,
+    /// Run downloaded programs whose checksum the catalog does not know
+    #[arg(long)]
+    pub accept_unpinned: bool,
+    /// Another kind node image [env: QUICKSTART_NODE_IMAGE]
+    #[arg(long, value_name = "REF")]
+    pub node_image: Option<String>,
+}
+
+/// `COMPONENT=VERSION`, the version without a leading `v`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetVersion {
+    /// Such as `kserve`.
+    pub component: String,
+    /// Such as `0.20.0`.
+    pub version: String,
+}
+
+impl FromStr for SetVersion {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=').map(|(component, version)| (component.trim(), bare_version(version))) {
+            Some((component, version)) if !component.is_empty() && !version.is_empty() => {
+                Ok(Self { component: component.to_owned(), version: version.to_owned() })
+            }
+            _ => Err("write COMPONENT=VERSION, such as kserve=0.20.0".to_owned()),
+        }
+    }
+}
+
+impl SetVersion {
+    /// The same from a file, where component and version come apart.
+    pub fn new(component: &str, version: &str) -> Self {
+        Self { component: component.trim().to_owned(), version: bare_version(version).to_owned() }
+    }
+}
+
+/// `v0.20.0` and `0.20.0` mean the same.
+fn bare_version(text: &str) -> &str {
+    let text = text.trim();
+    match text.strip_prefix('v') {
+        Some(rest) if rest.starts_with(|c: char| c.is_ascii_digit()) => rest,
+        _ => text,
+    }
+}

@@ -1,0 +1,165 @@
+//! What an API server, or the way to it, can answer; never kube's own text, whose Display dumps its Debug form.
+
+use kube::core::Status;
+
+use crate::error::{Exit, Explain};
+
+/// A request that did not succeed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// The server said no.
+    #[error("{what}: {message}")]
+    Api {
+        /// The request in a few words.
+        what: String,
+        /// HTTP code.
+        code: u16,
+        /// Kubernetes' reason, such as `NotFound`.
+        reason: String,
+        /// Its message.
+        message: String,
+    },
+    /// No answer: refused, reset, not TLS, unreadable.
+    #[error("{what}: {message}")]
+    Transport {
+        /// The request in a few words.
+        what: String,
+        /// The innermost cause.
+        message: String,
+    },
+    /// No answer in time.
+    #[error("{what}: no answer within {seconds} s")]
+    Timeout {
+        /// The request in a few words.
+        what: String,
+        /// The bound.
+        seconds: u64,
+    },
+    /// The kubeconfig cannot be used.
+    #[error("kubeconfig {place}: {message}")]
+    Kubeconfig {
+        /// File.
+        place: String,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+impl ClusterError {
+    /// From kube's error, in our words.
+    pub fn from_kube(what: &str, error: &kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) => Self::from_status(what, status),
+            other => Self::Transport { what: what.to_owned(), message: innermost(other) },
+        }
+    }
+
+    fn from_status(what: &str, status: &Status) -> Self {
+        Self::Api { what: what.to_owned(), code: status.code, reason: status.reason.clone(), message: status.message.clone() }
+    }
+
+    /// The object or kind is not there.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Api { code: 404, .. })
+    }
+
+    /// Somebody else owns a field.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Api { code: 409, .. })
+    }
+
+    /// Refused by an admission webhook whose text holds `by`.
+    pub fn is_denied_by(&self, by: &str) -> bool {
+        matches!(self, Self::Api { message, .. } if message.contains("denied the request") && message.contains(by))
+    }
+
+    /// Worth another try: the one list of answers that pass by themselves while a cluster comes up.
+    ///
+    /// 404 on an apply means that the namespace or the kind is not served yet ("it usually takes extra time for discovery to
+    /// notice the custom resource", kube-rs#951).
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Transport { .. } | Self::Timeout { .. } => true,
+            Self::Kubeconfig { .. } => false,
+            Self::Api { code, message, .. } => {
+                matches!(code, 404 | 408 | 409 | 429 | 502 | 503 | 504)
+                    || (*code == 500 && TRANSIENT_TEXTS.iter().any(|text| message.contains(text)))
+                    || (*code == 403 && message.contains("unable to create new content in namespace") && message.contains("terminated"))
+                    || (*code == 400 && message.contains("no matches for kind"))
+            }
+        }
+    }
+}
+
+/// Texts of a 500 that mean "a webhook is not up yet" (cert-manager#2908, kserve#1635, knative/serving#13045), or that etcd is busy.
+const TRANSIENT_TEXTS: &[&str] = &[
+    "failed calling webhook",
+    "no endpoints available for service",
+    "connection refused",
+    "x509: certificate signed by unknown authority",
+    "context deadline exceeded",
+    "i/o timeout",
+    "etcdserver:",
+    "EOF",
+];
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut current = error;
+    while let Some(source) = current.source() {
+        current = source;
+    }
+    current.to_string()
+}
+
+impl Explain for ClusterError {
+    fn id(&self) -> &'static str {
+        match self {
+            Self::Api { message, .. } if message.contains("failed calling webhook") && message.contains("x509") => "WEBHOOK_CERT",
+            Self::Api { message, .. } if message.contains("failed calling webhook") => "WEBHOOK_UNREACHABLE",
+            Self::Api { .. } => "API_REFUSED",
+            Self::Transport { .. } | Self::Timeout { .. } => "API_UNREACHABLE",
+            Self::Kubeconfig { .. } => "KUBECONFIG_INVALID",
+        }
+    }
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Api { .. } => Exit::StageFailed,
+            Self::Transport { .. } => Exit::NotRunning,
+            Self::Timeout { .. } => Exit::Deadline,
+            Self::Kubeconfig { .. } => Exit::Prerequisite,
+        }
+    }
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Api { message, .. } if message.contains("failed calling webhook") => {
+                "`quickstart status` names the Deployment behind the webhook and why it is not ready".into()
+            }
+            Self::Api { .. } => "`quickstart status` shows the state of every component; `quickstart up` goes on where it stopped".into(),
+            Self::Transport { .. } | Self::Timeout { .. } => {
+                "is the node's container running? `quickstart status` tells; `quickstart up` brings the cluster back".into()
+            }
+            Self::Kubeconfig { .. } => "correct the file, or name another one with KUBECONFIG".into(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn api(code: u16, message: &str) -> ClusterError {
+        ClusterError::Api { what: "apply".into(), code, reason: String::new(), message: message.into() }
+    }
+
+    #[test]
+    fn a_webhook_that_is_not_up_yet_is_transient_and_a_denial_is_not() {
+        let starting = "Internal error occurred: failed calling webhook \"webhook.cert-manager.io\": connect: connection refused";
+        assert!(api(500, starting).is_transient());
+        let denial = "admission webhook \"webhook.cert-manager.io\" denied the request: spec: Required value";
+        assert!(!api(403, denial).is_transient());
+        assert!(api(403, denial).is_denied_by("webhook.cert-manager.io"));
+        assert!(!api(403, denial).is_denied_by("validation.webhook.serving.knative.dev"));
+        assert!(!api(422, "spec.ports: Invalid value").is_transient());
+        assert!(!api(500, "some defect").is_transient());
+    }
+}

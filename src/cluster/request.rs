@@ -1,0 +1,128 @@
+//! The handful of requests that an installer needs, on raw JSON.
+
+use http::Request;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::{Cluster, ClusterError, connect::REQUEST_TIMEOUT};
+
+/// Who owns the fields that we apply.
+pub const FIELD_MANAGER: &str = "quickstart";
+
+impl Cluster {
+    async fn send(&self, what: String, method: &str, path: &str, content_type: &str, body: Vec<u8>) -> Result<Value, ClusterError> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-type", content_type)
+            .header("accept", "application/json")
+            .body(body)
+            .map_err(|error| ClusterError::Transport { what: what.clone(), message: error.to_string() })?;
+        match timeout(REQUEST_TIMEOUT, self.requests.request::<Value>(request)).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(ClusterError::from_kube(&what, &error)),
+            Err(_) => Err(ClusterError::Timeout { what, seconds: REQUEST_TIMEOUT.as_secs() }),
+        }
+    }
+
+    /// An object or a list.
+    pub async fn get(&self, path: &str) -> Result<Value, ClusterError> {
+        self.send(format!("get {}", short(path)), "GET", path, "application/json", Vec::new()).await
+    }
+
+    /// An object, or `None` where there is none.
+    pub async fn find(&self, path: &str) -> Result<Option<Value>, ClusterError> {
+        match self.get(path).await {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The items of a list; `selector` in kubectl's form, or empty.
+    pub async fn list(&self, path: &str, selector: &str) -> Result<Vec<Value>, ClusterError> {
+        let path = if selector.is_empty() { path.to_owned() } else { format!("{path}?labelSelector={}", escape(selector)) };
+        let mut list = self.get(&path).await?;
+        Ok(match list.get_mut("items").map(Value::take) {
+            Some(Value::Array(items)) => items,
+            _ => Vec::new(),
+        })
+    }
+
+    /// Server-side apply; answers the object as it is now.
+    pub async fn apply(&self, path: &str, body: &Value) -> Result<Value, ClusterError> {
+        let uri = format!("{path}?fieldManager={FIELD_MANAGER}&force=true");
+        self.send(format!("apply {}", short(path)), "PATCH", &uri, "application/apply-patch+yaml", encode(body)).await
+    }
+
+    /// A server-side dry run of a create: admission is asked, nothing is stored.
+    pub async fn dry_run_create(&self, collection: &str, body: &Value) -> Result<Value, ClusterError> {
+        let uri = format!("{collection}?fieldManager={FIELD_MANAGER}&dryRun=All");
+        self.send(format!("dry run on {}", short(collection)), "POST", &uri, "application/json", encode(body)).await
+    }
+
+    /// A server-side dry run of a merge patch.
+    pub async fn dry_run_patch(&self, path: &str, body: &Value) -> Result<Value, ClusterError> {
+        let uri = format!("{path}?fieldManager={FIELD_MANAGER}&dryRun=All");
+        self.send(format!("dry run on {}", short(path)), "PATCH", &uri, "application/merge-patch+json", encode(body)).await
+    }
+
+    /// Creates an object.
+    pub async fn create(&self, collection: &str, body: &Value) -> Result<Value, ClusterError> {
+        let uri = format!("{collection}?fieldManager={FIELD_MANAGER}");
+        self.send(format!("create in {}", short(collection)), "POST", &uri, "application/json", encode(body)).await
+    }
+
+    /// Deletes an object; one that is not there is as good as deleted.
+    pub async fn delete(&self, path: &str) -> Result<(), ClusterError> {
+        match self.send(format!("delete {}", short(path)), "DELETE", path, "application/json", Vec::new()).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The last lines of a container's log.
+    pub async fn log_tail(&self, namespace: &str, pod: &str, container: &str, lines: u32, previous: bool) -> Result<String, ClusterError> {
+        let path =
+            format!("/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}&tailLines={lines}&previous={previous}&limitBytes=20000");
+        let what = format!("log of {namespace}/{pod}");
+        let request =
+            Request::get(path).body(Vec::new()).map_err(|error| ClusterError::Transport { what: what.clone(), message: error.to_string() })?;
+        match timeout(REQUEST_TIMEOUT, self.requests.request_text(request)).await {
+            Ok(Ok(text)) => Ok(text),
+            Ok(Err(error)) => Err(ClusterError::from_kube(&what, &error)),
+            Err(_) => Err(ClusterError::Timeout { what, seconds: REQUEST_TIMEOUT.as_secs() }),
+        }
+    }
+
+    /// The API server's version, `v1.34.3`.
+    pub async fn version(&self) -> Result<String, ClusterError> {
+        let value = self.get("/version").await?;
+        Ok(value.get("gitVersion").and_then(Value::as_str).unwrap_or("unknown").to_owned())
+    }
+
+    /// A byte stream to a port of a pod, through the API server.
+    pub async fn port_forward(&self, namespace: &str, pod: &str, port: u16) -> Result<kube::api::Portforwarder, ClusterError> {
+        let what = format!("port-forward to {namespace}/{pod}:{port}");
+        let pods: kube::Api<k8s_openapi::api::core::v1::Pod> = kube::Api::namespaced(self.streams.clone(), namespace);
+        match timeout(REQUEST_TIMEOUT, pods.portforward(pod, &[port])).await {
+            Ok(Ok(forwarder)) => Ok(forwarder),
+            Ok(Err(error)) => Err(ClusterError::from_kube(&what, &error)),
+            Err(_) => Err(ClusterError::Timeout { what, seconds: REQUEST_TIMEOUT.as_secs() }),
+        }
+    }
+}
+
+fn encode(body: &Value) -> Vec<u8> {
+    body.to_string().into_bytes()
+}
+
+fn short(path: &str) -> String {
+    let path = path.split('?').next().unwrap_or(path);
+    path.trim_start_matches("/api/v1/").trim_start_matches("/apis/").to_owned()
+}
+
+fn escape(selector: &str) -> String {
+    selector.replace('%', "%25").replace('=', "%3D").replace(',', "%2C").replace(' ', "%20")
+}

@@ -1,0 +1,265 @@
+//! `quickstart.yaml`: a few keys, all optional; what is not known is refused with its line and column.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::Deserialize;
+use serde_saphyr::{Error as YamlError, Location, Spanned};
+
+use super::{ClusterName, ConfigError, Profile, nearest};
+use crate::cli::{SetVersion, parse_duration};
+
+/// Taken from the current folder where `--config` is not given.
+pub const DEFAULT_FILE: &str = "quickstart.yaml";
+
+/// What the file says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConfigFile {
+    /// `name`.
+    pub name: Option<ClusterName>,
+    /// `profile`.
+    pub profile: Option<Profile>,
+    /// `port`.
+    pub port: Option<u16>,
+    /// `versions`: component → version without `v`.
+    pub versions: BTreeMap<String, String>,
+    /// `set`.
+    pub set: Option<String>,
+    /// `bundle`, as written: it starts at the file's folder.
+    pub bundle: Option<PathBuf>,
+    /// `timeout`.
+    pub timeout: Option<Duration>,
+    /// `node.image`.
+    pub node_image: Option<String>,
+    /// `demo`.
+    pub demo: Option<bool>,
+    /// `keepContext`.
+    pub keep_context: Option<bool>,
+}
+
+/// The file's own shape: values that need a second look keep their place.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Raw {
+    name: Option<Spanned<String>>,
+    profile: Option<Profile>,
+    port: Option<Spanned<u16>>,
+    versions: Option<BTreeMap<String, Spanned<String>>>,
+    set: Option<String>,
+    bundle: Option<PathBuf>,
+    timeout: Option<Spanned<String>>,
+    node: Option<RawNode>,
+    demo: Option<bool>,
+    keep_context: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RawNode {
+    image: Option<String>,
+}
+
+impl ConfigFile {
+    /// Reads a file; `shown` is what messages call it.
+    ///
+    /// # Errors
+    /// [`ConfigError::Unreadable`], [`ConfigError::Invalid`].
+    pub fn read(path: &Path, shown: &Path) -> Result<Self, ConfigError> {
+        let text = fs_err::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: shown.to_owned(), source })?;
+        Self::parse(&text, shown)
+    }
+
+    /// Reads a text; `path` is what messages call it.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`].
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let reader = Reader { text, path };
+        #[expect(clippy::disallowed_methods, reason = "a user's file, not a manifest: the default budget, and places in the errors")]
+        let raw: Option<Raw> = serde_saphyr::from_str(text).map_err(|error| reader.yaml(&error))?;
+        let Some(raw) = raw else { return Ok(Self::default()) };
+        let name = raw
+            .name
+            .map(|name| ClusterName::new(&name.value).map_err(|error| reader.at(name.referenced, format!("`name`: {error}"), None)));
+        let timeout = raw.timeout.map(|timeout| {
+            parse_duration(&timeout.value).map_err(|reason| reader.at(timeout.referenced, format!("`timeout`: {reason}"), None))
+        });
+        let port = raw.port.map(|port| match port.value {
+            0 => Err(reader.at(port.referenced, "`port`: 0 is not a port".to_owned(), Some("write a number from 1 to 65535".to_owned()))),
+            port => Ok(port),
+        });
+        let mut versions = BTreeMap::new();
+        for (component, version) in raw.versions.unwrap_or_default() {
+            let set = SetVersion::new(&component, &version.value);
+            if set.version.is_empty() {
+                return Err(reader.at(version.referenced, format!("`versions.{component}` is empty"), None));
+            }
+            versions.insert(set.component, set.version);
+        }
+        Ok(Self {
+            name: name.transpose()?,
+            profile: raw.profile,
+            port: port.transpose()?,
+            versions,
+            set: raw.set,
+            bundle: raw.bundle,
+            timeout: timeout.transpose()?,
+            node_image: raw.node.and_then(|node| node.image),
+            demo: raw.demo,
+            keep_context: raw.keep_context,
+        })
+    }
+}
+
+/// Turns the parser's complaints into ours.
+struct Reader<'a> {
+    text: &'a str,
+    path: &'a Path,
+}
+
+impl Reader<'_> {
+    fn at(&self, location: Location, message: String, hint: Option<String>) -> ConfigError {
+        // A place that the parser does not know is reported as the first one.
+        let (line, column) = (location.line().max(1), location.column().max(1));
+        ConfigError::Invalid { path: self.path.to_owned(), line, column, message, hint }
+    }
+
+    fn yaml(&self, error: &YamlError) -> ConfigError {
+        let error = error.without_snippet();
+        let location = error.location().unwrap_or(Location::UNKNOWN);
+        let (message, hint) = match error {
+            YamlError::SerdeUnknownField { field, expected, .. } => {
+                (format!("unknown key `{field}`"), Some(instead(field, expected, "known keys")))
+            }
+            YamlError::SerdeUnknownVariant { variant, expected, .. } => {
+                (format!("{}`{variant}` is not one of the values", self.key(location)), Some(instead(variant, expected, "values")))
+            }
+            YamlError::SerdeInvalidType { unexpected, expected, .. } | YamlError::SerdeInvalidValue { unexpected, expected, .. } => {
+                (format!("{}{unexpected} where {expected} is expected", self.key(location)), None)
+            }
+            YamlError::InvalidScalar { ty, .. } => (format!("{}{} is expected", self.key(location), in_words(ty)), None),
+            YamlError::Unexpected { expected, .. } => (format!("{}{} is expected", self.key(location), in_words(expected)), None),
+            YamlError::DuplicateMappingKey { key: Some(key), .. } => (format!("key `{key}` is there twice"), Some("keep one".to_owned())),
+            other => (first_line(&other.to_string()), Some("check the indentation and the quotes around this place".to_owned())),
+        };
+        self.at(location, message, hint)
+    }
+
+    /// The key on the line of a place, as a beginning of a sentence.
+    fn key(&self, location: Location) -> String {
+        let line = usize::try_from(location.line()).ok().and_then(|line| self.text.lines().nth(line.checked_sub(1)?));
+        match line.and_then(|line| line.split_once(':')) {
+            Some((key, _)) if !key.trim().is_empty() => format!("`{}`: ", key.trim().trim_matches(['"', '\'', '{', ' '])),
+            _ => String::new(),
+        }
+    }
+}
+
+fn instead(word: &str, expected: &[&'static str], what: &str) -> String {
+    let near = nearest(word, expected.iter().copied()).map(|near| format!("did you mean `{near}`? "));
+    format!("{}{what}: {}", near.unwrap_or_default(), expected.join(", "))
+}
+
+/// The parser speaks of scalars and mapping starts.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "u16" => "a number from 1 to 65535",
+        "boolean" | "bool" => "true or false",
+        "string scalar" => "one value",
+        "mapping start" => "a block of `key: value` lines",
+        other => other,
+    }
+}
+
+/// The parser's message without the place, which we say ourselves.
+fn first_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    line.split(" at line ").next().unwrap_or(line).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Failure;
+
+    fn read(text: &str) -> ConfigFile {
+        ConfigFile::parse(text, Path::new("q.yaml")).unwrap()
+    }
+
+    fn refused(text: &str) -> Failure {
+        let failure = Failure::from(ConfigFile::parse(text, Path::new("q.yaml")).unwrap_err());
+        assert_eq!((failure.id.as_str(), failure.exit.code()), ("CONFIG_INVALID", 2));
+        failure
+    }
+
+    #[test]
+    fn reads_every_key() {
+        let file = read(
+            "name: demo\nprofile: raw\nport: 9090\nversions:\n  kserve: v0.20.0\n  istio: 1.27\nset: kserve-0.20\nbundle: w.tar\n\
+             timeout: 20m\nnode: {image: \"kindest/node:v1.34.3\"}\ndemo: no\nkeepContext: true\n",
+        );
+        assert_eq!(file.name.unwrap().as_str(), "demo");
+        assert_eq!((file.profile, file.port), (Some(Profile::Raw), Some(9090)));
+        assert_eq!(file.timeout, Some(Duration::from_mins(20)));
+        assert_eq!(file.node_image.as_deref(), Some("kindest/node:v1.34.3"));
+        assert_eq!((file.demo, file.keep_context), (Some(false), Some(true)));
+        assert_eq!(file.versions["kserve"], "0.20.0");
+    }
+
+    /// `istio: 1.30` without quotes is a number to YAML, and 1.3 is another version.
+    #[test]
+    fn a_version_without_quotes_keeps_its_digits() {
+        assert_eq!(read("versions: {istio: 1.30}").versions["istio"], "1.30");
+    }
+
+    #[test]
+    fn an_empty_file_says_nothing() {
+        for text in ["", "# only a comment\n", "---\n", "{}"] {
+            assert_eq!(read(text), ConfigFile::default(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_has_its_place_and_a_guess() {
+        let failure = refused("name: a\nprot: 80\n");
+        assert_eq!(failure.what, "q.yaml:2:1: unknown key `prot`");
+        assert!(failure.hint.unwrap().starts_with("did you mean `port`? known keys: name, profile, port"));
+        let failure = refused("node:\n  img: a\n");
+        assert_eq!(failure.what, "q.yaml:2:3: unknown key `img`");
+        assert!(!refused("colour: red").hint.unwrap().contains("did you mean"));
+    }
+
+    #[test]
+    fn a_wrong_type_has_its_place_and_its_key() {
+        for (text, start) in [
+            ("name: a\nport: many\n", "q.yaml:2:7: `port`: a number from 1 to 65535 is expected"),
+            ("port: 70000", "q.yaml:1:7: `port`: "),
+            ("port: 0", "q.yaml:1:7: `port`: 0 is not a port"),
+            ("port: [1]", "q.yaml:1:7: `port`: "),
+            ("demo: perhaps", "q.yaml:1:7: `demo`: true or false is expected"),
+            ("versions: kserve", "q.yaml:1:11: `versions`: "),
+            ("node: x", "q.yaml:1:7: `node`: a block of `key: value` lines is expected"),
+            ("profile: rwa", "q.yaml:1:10: `profile`: `rwa` is not one of the values"),
+            ("name: Demo", "q.yaml:1:7: `name`: "),
+            ("timeout: 15", "q.yaml:1:10: `timeout`: `15` has no unit"),
+            ("versions:\n  kserve: \"\"", "q.yaml:2:11: `versions.kserve` is empty"),
+        ] {
+            let failure = refused(text);
+            assert!(failure.what.starts_with(start), "{text:?}: {}", failure.what);
+        }
+    }
+
+    #[test]
+    fn bad_yaml_has_its_place() {
+        for text in ["name: a\n  port: 1\n", "name: [", "name: a\nname: b\n", "a: *b", "- 1", "just text", "a: 1\n---\nb: 2\n", "name: \"a"]
+        {
+            let failure = refused(text);
+            let place = failure.what.strip_prefix("q.yaml:").unwrap();
+            assert!(place.starts_with(|c: char| c.is_ascii_digit() && c != '0'), "{text:?}: {}", failure.what);
+            assert!(!failure.what.contains(" at line "), "{}", failure.what);
+        }
+    }
+}

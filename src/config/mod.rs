@@ -1,0 +1,21 @@
+//! What is meant: flags over environment over file over defaults, resolved once into [`Settings`].
+//!
+//! The only module that reads the process environment and the configuration file.
+
+mod environment;
+mod error;
+mod file;
+mod name;
+mod near;
+mod paths;
+mod settings;
+
+pub use environment::{Environment, Proxies};
+pub use error::ConfigError;
+pub use file::{ConfigFile, DEFAULT_FILE};
+pub use name::ClusterName;
+pub use near::nearest;
+pub use paths::{ClusterPaths, Paths};
+pub use settings::{Origin, Settings, Source};
+
+pub use crate::cli::Profile;

@@ -1,0 +1,284 @@
+//! Everything that a run is told, resolved, with the place each value came from.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::{Serialize, Serializer};
+
+use super::{ClusterName, ConfigError, ConfigFile, DEFAULT_FILE, Environment, Paths, Profile, nearest};
+use crate::cli::{Cli, Selection, Span, parse_duration};
+
+/// What is meant.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an answer to a question of its own")]
+pub struct Settings {
+    /// Which cluster.
+    pub name: ClusterName,
+    /// How KServe deploys models.
+    pub profile: Profile,
+    /// Component → version, where one was asked for; the catalog decides whether there is such a thing.
+    pub versions: BTreeMap<String, String>,
+    /// The version set that was asked for.
+    pub set: Option<String>,
+    /// Where the ingress listens on 127.0.0.1.
+    pub port: u16,
+    /// The port was asked for: if it is taken, that is an error, not a reason to look for another.
+    pub port_explicit: bool,
+    /// The bundle that everything comes from; a path that can be opened.
+    pub bundle: Option<PathBuf>,
+    /// Another node image.
+    pub node_image: Option<String>,
+    /// The kubectl context of a cluster that is there already.
+    pub on: Option<String>,
+    /// Install the demo model and make a prediction.
+    pub demo: bool,
+    /// Make the ingress reachable on 127.0.0.1.
+    pub forward: bool,
+    /// Leave kubectl's current context alone.
+    pub keep_context: bool,
+    /// How long all of it may take.
+    pub timeout: Duration,
+    /// Run programs whose checksum is not known.
+    pub accept_unpinned: bool,
+    /// Where our files are.
+    pub paths: Paths,
+    /// The environment, for whoever needs another part of it.
+    pub environment: Environment,
+    /// Where each value came from, in the order of the fields.
+    pub origins: Vec<Origin>,
+}
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// As in `quickstart.yaml`: `name`, `versions.kserve`, `node.image`.
+    pub key: String,
+    /// As people write it.
+    pub value: String,
+    /// Who said so.
+    pub source: Source,
+}
+
+/// Who said so; its text form is what `plan` prints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The command line: `flag`.
+    Flag,
+    /// `environment QUICKSTART_…`.
+    Environment(String),
+    /// `file PATH`.
+    File(PathBuf),
+    /// `default`.
+    Default,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag => f.write_str("flag"),
+            Self::Environment(variable) => write!(f, "environment {variable}"),
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+impl Serialize for Source {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Settings {
+    /// How long `up` may take where nothing else is said.
+    pub const TIMEOUT: Duration = Duration::from_mins(15);
+    /// The first port that is tried.
+    pub const PORT: u16 = 8080;
+
+    /// Puts the four sources together; reads the configuration file.
+    ///
+    /// # Errors
+    /// Exit code 2: a value of any source that cannot be meant, or a file that cannot be read.
+    pub fn resolve(cli: &Cli, environment: Environment) -> Result<Self, ConfigError> {
+        let nothing = Selection::default();
+        let flags = cli.selection().unwrap_or(&nothing);
+        let (path, file) = find_file(cli.global.config.as_deref(), &environment)?;
+        let paths = Paths::new(&environment)?;
+        let mut layers = Layers { environment: &environment, path: path.as_deref(), origins: Vec::new() };
+
+        let name_flag = cli.global.name.as_deref().map(ClusterName::new).transpose()?;
+        let name = layers.value(
+            "name",
+            name_flag,
+            layers.read("QUICKSTART_NAME", |text| ClusterName::new(text).map_err(|e| e.to_string()))?,
+            file.name,
+        );
+        let profile = layers.value("profile", flags.profile, layers.read("QUICKSTART_PROFILE", profile)?, file.profile);
+        let set = layers.value("set", None, layers.read("QUICKSTART_SET", |text| Ok(text.to_owned()))?, file.set);
+        let mut versions = BTreeMap::new();
+        let asked: BTreeMap<&str, &str> = flags.set.iter().map(|set| (set.component.as_str(), set.version.as_str())).collect();
+        let written: BTreeMap<&str, &str> =
+            file.versions.iter().map(|(component, version)| (component.as_str(), version.as_str())).collect();
+        for component in asked.keys().chain(written.keys()) {
+            if !versions.contains_key(*component) {
+                let pick = |from: &BTreeMap<&str, &str>| from.get(component).map(|version| (*version).to_owned());
+                let version = layers.value(&format!("versions.{component}"), pick(&asked), None, pick(&written));
+                versions.extend(version.map(|version| ((*component).to_owned(), version)));
+            }
+        }
+        let port = layers.value("port", flags.port, layers.read("QUICKSTART_PORT", port)?, file.port);
+        let here = |path: &Path| environment.directory.join(path);
+        let bundle = layers.value(
+            "bundle",
+            flags.bundle.as_deref().map(here).map(Shown),
+            layers.read("QUICKSTART_BUNDLE", |text| Ok(Shown(here(Path::new(text)))))?,
+            file.bundle.map(|bundle| Shown(beside(&here(path.as_deref().unwrap_or(Path::new(""))), &bundle, &environment))),
+        );
+        let node_image = layers.value(
+            "node.image",
+            flags.node_image.clone(),
+            layers.read("QUICKSTART_NODE_IMAGE", |text| Ok(text.to_owned()))?,
+            file.node_image,
+        );
+        let on = layers.value("on", flags.on.clone(), None, None);
+        let demo = layers.value("demo", flags.without_demo.then_some(false), None, file.demo);
+        let forward = layers.value("forward", flags.no_forward.then_some(false), None, None);
+        let keep_context = layers.value("keepContext", flags.keep_context.then_some(true), None, file.keep_context);
+        let timeout = layers.value(
+            "timeout",
+            flags.timeout.map(Span),
+            layers.read("QUICKSTART_TIMEOUT", |text| parse_duration(text).map(Span))?,
+            file.timeout.map(Span),
+        );
+        let accept_unpinned = layers.value("acceptUnpinned", flags.accept_unpinned.then_some(true), None, None);
+
+        let port_explicit = port.is_some();
+        let name = layers.or("name", name, ClusterName::default());
+        let profile = layers.or("profile", profile, Profile::default());
+        let port = layers.or("port", port, Self::PORT);
+        let demo = layers.or("demo", demo, true);
+        let forward = layers.or("forward", forward, true);
+        let keep_context = layers.or("keepContext", keep_context, false);
+        let Span(timeout) = layers.or("timeout", timeout, Span(Self::TIMEOUT));
+        let accept_unpinned = layers.or("acceptUnpinned", accept_unpinned, false);
+        let origins = layers.sorted();
+        Ok(Self {
+            name,
+            profile,
+            versions,
+            set,
+            port,
+            port_explicit,
+            bundle: bundle.map(|shown| shown.0),
+            node_image,
+            on,
+            demo,
+            forward,
+            keep_context,
+            timeout,
+            accept_unpinned,
+            paths,
+            environment,
+            origins,
+        })
+    }
+
+    /// Where one value came from.
+    pub fn source(&self, key: &str) -> Option<&Source> {
+        self.origins.iter().find(|origin| origin.key == key).map(|origin| &origin.source)
+    }
+}
+
+/// `--config FILE`, which must be there, or `quickstart.yaml` of the current folder, which need not.
+fn find_file(given: Option<&Path>, environment: &Environment) -> Result<(Option<PathBuf>, ConfigFile), ConfigError> {
+    let shown = given.unwrap_or(Path::new(DEFAULT_FILE));
+    let path = environment.directory.join(shown);
+    if given.is_none() && !path.exists() {
+        return Ok((None, ConfigFile::default()));
+    }
+    Ok((Some(shown.to_owned()), ConfigFile::read(&path, shown)?))
+}
+
+/// Puts sources over one another and remembers which one won.
+struct Layers<'a> {
+    environment: &'a Environment,
+    path: Option<&'a Path>,
+    origins: Vec<Origin>,
+}
+
+impl Layers<'_> {
+    /// A variable of ours with its value read.
+    fn read<T>(&self, variable: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<(String, T)>, ConfigError> {
+        let Some(text) = self.environment.own(variable) else { return Ok(None) };
+        let value = read(text).map_err(|reason| ConfigError::Variable { variable: variable.to_owned(), reason })?;
+        Ok(Some((variable.to_owned(), value)))
+    }
+
+    /// The first source that says something.
+    fn value<T: fmt::Display>(&mut self, key: &str, flag: Option<T>, variable: Option<(String, T)>, file: Option<T>) -> Option<T> {
+        let file = || Some((file?, Source::File(self.path?.to_owned())));
+        let (value, source) = flag
+            .map(|value| (value, Source::Flag))
+            .or_else(|| variable.map(|(name, value)| (value, Source::Environment(name))))
+            .or_else(file)?;
+        self.origins.push(Origin { key: key.to_owned(), value: value.to_string(), source });
+        Some(value)
+    }
+
+    /// The default where no source says anything.
+    fn or<T: fmt::Display>(&mut self, key: &str, value: Option<T>, default: T) -> T {
+        value.unwrap_or_else(|| {
+            self.origins.push(Origin { key: key.to_owned(), value: default.to_string(), source: Source::Default });
+            default
+        })
+    }
+
+    /// In the order of the fields, whatever order they were asked in.
+    fn sorted(mut self) -> Vec<Origin> {
+        const ORDER: [&str; 12] =
+            ["name", "profile", "set", "versions", "port", "bundle", "node", "on", "demo", "forward", "keepContext", "timeout"];
+        let place = |key: &str| {
+            let top = key.split('.').next().unwrap_or_default();
+            ORDER.iter().position(|known| *known == top).unwrap_or(ORDER.len())
+        };
+        self.origins.sort_by(|a, b| (place(&a.key), &a.key).cmp(&(place(&b.key), &b.key)));
+        self.origins
+    }
+}
+
+/// A path that prints.
+struct Shown(PathBuf);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.display().fmt(f)
+    }
+}
+
+fn profile(text: &str) -> Result<Profile, String> {
+    const KNOWN: [Profile; 2] = [Profile::Serverless, Profile::Raw];
+    KNOWN.into_iter().find(|profile| profile.as_str() == text).ok_or_else(|| {
+        let near = nearest(text, KNOWN.map(Profile::as_str)).map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();
+        format!("`{text}` is not a profile{near} (serverless, raw)")
+    })
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    text.trim().parse().ok().filter(|port| *port > 0).ok_or_else(|| format!("`{text}` is not a port from 1 to 65535"))
+}
+
+/// A path in a file starts at the file's folder, and no shell expands `~` there.
+fn beside(file: &Path, path: &Path, environment: &Environment) -> PathBuf {
+    match (path.strip_prefix("~"), &environment.home, file.parent()) {
+        (Ok(below), Some(home), _) => home.join(below),
+        (_, _, Some(folder)) => folder.join(path),
+        _ => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

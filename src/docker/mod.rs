@@ -1,0 +1,21 @@
+//! The container engine, through its API: where it listens, what it is, kind's nodes in it, images, commands in containers.
+
+mod containerd;
+mod containers;
+mod copy;
+mod endpoint;
+mod engine;
+mod error;
+mod exec;
+mod images;
+mod power;
+mod reference;
+
+pub use containerd::ContainerStore;
+pub use containers::{Node, PortMapping};
+pub use copy::ContainerFile;
+pub use endpoint::{Endpoint, EngineEnvironment};
+pub use engine::{Engine, Facts};
+pub use error::DockerError;
+pub use exec::ExecOutput;
+pub use reference::normalize_reference;

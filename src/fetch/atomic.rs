@@ -1,0 +1,58 @@
+//! A file that is either whole at its place or not there.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use fs_err::tokio as fs;
+use tempfile::TempPath;
+use tokio::io::{AsyncWriteExt, BufWriter};
+
+const BUFFER: usize = 256 * 1024;
+
+/// Written beside its place under a temporary name; [`AtomicFile::commit`] puts it there. Dropped before: gone.
+#[derive(Debug)]
+pub struct AtomicFile {
+    file: BufWriter<tokio::fs::File>,
+    temporary: TempPath,
+    place: PathBuf,
+}
+
+impl AtomicFile {
+    /// Starts a file for `place`, whose folder is made when missing.
+    pub async fn create(place: &Path) -> io::Result<Self> {
+        let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+        fs::create_dir_all(&folder).await?;
+        let temporary = blocking(move || tempfile::Builder::new().prefix(".quickstart-").tempfile_in(folder)).await?;
+        let (file, temporary) = temporary.into_parts();
+        Ok(Self { file: BufWriter::with_capacity(BUFFER, tokio::fs::File::from_std(file)), temporary, place: place.to_owned() })
+    }
+
+    /// Appends.
+    pub async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes).await
+    }
+
+    /// As [`AtomicFile::commit`], at another place of the same file system.
+    pub async fn commit_to(mut self, place: &Path) -> io::Result<()> {
+        place.clone_into(&mut self.place);
+        self.commit(None).await
+    }
+
+    /// Flushes, syncs and renames. `permissions` of `None` leaves 0600.
+    pub async fn commit(self, permissions: Option<std::fs::Permissions>) -> io::Result<()> {
+        let Self { mut file, temporary, place } = self;
+        file.flush().await?;
+        let file = file.into_inner();
+        if let Some(permissions) = permissions {
+            file.set_permissions(permissions).await?;
+        }
+        file.sync_all().await?;
+        drop(file.into_std().await);
+        blocking(move || temporary.persist(&place).map_err(|error| error.error)).await
+    }
+}
+
+/// Runs file calls that have no asynchronous form.
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}

@@ -1,0 +1,118 @@
+//! HTTP to istio-ingressgateway on localhost: the way every prediction goes.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::error::{Exit, Explain};
+
+/// Bound on one request; a model that was scaled to zero needs its time.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A request through the gateway that gave no answer to use.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// Nobody answers on the port.
+    #[error("nothing answers on {address}: {message}")]
+    Unreachable {
+        /// `127.0.0.1:8080`.
+        address: String,
+        /// Innermost cause.
+        message: String,
+    },
+    /// An HTTP status other than 200.
+    #[error("{host} answered {status}: {body}")]
+    Status {
+        /// Host header.
+        host: String,
+        /// HTTP status.
+        status: u16,
+        /// The beginning of the body.
+        body: String,
+    },
+    /// Not JSON.
+    #[error("{host} answered something that is not JSON: {body}")]
+    NotJson {
+        /// Host header.
+        host: String,
+        /// The beginning of the body.
+        body: String,
+    },
+}
+
+impl Explain for GatewayError {
+    fn id(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "GATEWAY_UNREACHABLE",
+            Self::Status { status: 404, .. } => "GATEWAY_404",
+            Self::Status { .. } | Self::NotJson { .. } => "PREDICTION_FAILED",
+        }
+    }
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Unreachable { .. } => Exit::NotRunning,
+            _ => Exit::StageFailed,
+        }
+    }
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Unreachable { .. } => "`quickstart status` tells whether the cluster runs and on which port".into(),
+            Self::Status { status: 404, .. } => {
+                "the gateway has no route for this host: is the InferenceService Ready, and is its URL's domain example.com? `quickstart status` shows it".into()
+            }
+            _ => "`kubectl logs` of the model's pod holds its side of the story".into(),
+        })
+    }
+}
+
+/// A client for localhost: no proxy, whatever the environment says.
+fn client() -> Result<reqwest::Client, GatewayError> {
+    reqwest::Client::builder().no_proxy().timeout(TIMEOUT).connect_timeout(Duration::from_secs(3)).build().map_err(|error| {
+        GatewayError::Unreachable { address: "localhost".into(), message: error.to_string() }
+    })
+}
+
+/// Does anything speak HTTP there? Any status will do: without a matching host the gateway says 404.
+pub async fn answers(port: u16) -> Result<(), GatewayError> {
+    let address = format!("127.0.0.1:{port}");
+    client()?
+        .get(format!("http://{address}/"))
+        .header("host", "quickstart.invalid")
+        .timeout(Duration::from_secs(5))
+        .send()
+        .await
+        .map(|_| ())
+        .map_err(|error| unreachable(&address, &error))
+}
+
+/// A POST with a Host header; the answer as JSON.
+pub async fn post(port: u16, host: &str, path: &str, body: &Value) -> Result<Value, GatewayError> {
+    let address = format!("127.0.0.1:{port}");
+    let response = client()?
+        .post(format!("http://{address}{path}"))
+        .header("host", host)
+        .header("content-type", "application/json")
+        .body(body.to_string())
+        .send()
+        .await
+        .map_err(|error| unreachable(&address, &error))?;
+    let status = response.status().as_u16();
+    let text = response.text().await.map_err(|error| unreachable(&address, &error))?;
+    if status != 200 {
+        return Err(GatewayError::Status { host: host.to_owned(), status, body: beginning(&text) });
+    }
+    serde_json::from_str(&text).map_err(|_| GatewayError::NotJson { host: host.to_owned(), body: beginning(&text) })
+}
+
+fn beginning(text: &str) -> String {
+    let text: String = text.chars().take(300).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.trim().is_empty() { "(no body)".into() } else { text.trim().to_owned() }
+}
+
+fn unreachable(address: &str, error: &reqwest::Error) -> GatewayError {
+    let mut current: &dyn std::error::Error = error;
+    while let Some(source) = current.source() {
+        current = source;
+    }
+    GatewayError::Unreachable { address: address.to_owned(), message: current.to_string() }
+}

@@ -1,0 +1,9 @@
+//! Is it healthy, and if not, why? The same answers serve stages, `status` and `doctor`.
+
+pub mod pods;
+mod probe;
+pub mod rollout;
+mod wait;
+
+pub use probe::{World, ask, selector};
+pub use wait::{interrupted, until_ready};

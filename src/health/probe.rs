@@ -1,0 +1,185 @@
+//! Asking: one answer to one check, now.
+
+use serde_json::Value;
+
+use super::{pods, rollout};
+use crate::catalog::{Object, RestMap};
+use crate::cluster::{Cluster, ClusterError};
+use crate::gateway::{self, GatewayError};
+use crate::plan::{Check, Probe, Verdict};
+
+/// What a probe needs to know of the world.
+#[derive(Clone, Copy, Debug)]
+pub struct World<'a> {
+    /// The cluster that is asked.
+    pub cluster: &'a Cluster,
+    /// Kind → URL.
+    pub rest: &'a RestMap,
+    /// What the demo is asked, and what it must answer.
+    pub demo: Option<(&'a Value, &'a Value)>,
+}
+
+/// One answer. An API server that cannot be reached is "not yet", with its reason.
+pub async fn ask(world: World<'_>, check: &Check) -> Verdict {
+    match answer(world, &check.probe).await {
+        Ok(verdict) => verdict,
+        Err(error) if error.is_transient() || error.is_not_found() => Verdict::Pending(error.to_string()),
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &ClusterError) -> Verdict {
+    use crate::error::Explain as _;
+    Verdict::Failed { id: error.id().to_owned(), saw: error.to_string(), hint: error.hint() }
+}
+
+async fn answer(world: World<'_>, probe: &Probe) -> Result<Verdict, ClusterError> {
+    let World { cluster, rest, .. } = world;
+    match probe {
+        Probe::NodesReady => nodes(cluster).await,
+        Probe::CrdsEstablished { names } => definitions(cluster, names).await,
+        Probe::Rollout { namespace, name } => deployment(cluster, namespace, name).await,
+        Probe::Secret { namespace, name, key } => secret(cluster, namespace, name, key).await,
+        Probe::Denied { object, by } => denied(cluster, rest, object, by).await,
+        Probe::Present { paths } => present(cluster, paths).await,
+        Probe::InferenceServiceReady { namespace, name } => inference_service(cluster, namespace, name).await,
+        Probe::GatewayAnswers { port } => Ok(match gateway::answers(*port).await {
+            Ok(()) => Verdict::Ready,
+            Err(error) => Verdict::Pending(error.to_string()),
+        }),
+        Probe::Prediction { name, host, port, .. } => Ok(prediction(world, name, host, *port).await),
+    }
+}
+
+async fn nodes(cluster: &Cluster) -> Result<Verdict, ClusterError> {
+    let nodes = cluster.list("/api/v1/nodes", "").await?;
+    if nodes.is_empty() {
+        return Ok(Verdict::Pending("no node has joined yet".into()));
+    }
+    for node in &nodes {
+        let name = node.pointer("/metadata/name").and_then(Value::as_str).unwrap_or("node");
+        match rollout::condition(node, "Ready") {
+            Some((status, _)) if status == "True" => {}
+            Some((_, message)) => return Ok(Verdict::Pending(format!("node {name} is not Ready: {message}"))),
+            None => return Ok(Verdict::Pending(format!("node {name} has not reported yet"))),
+        }
+    }
+    // A pod in `default` is refused until its ServiceAccount is there.
+    Ok(match cluster.find("/api/v1/namespaces/default/serviceaccounts/default").await? {
+        Some(_) => Verdict::Ready,
+        None => Verdict::Pending("ServiceAccount default/default is not there yet".into()),
+    })
+}
+
+async fn definitions(cluster: &Cluster, names: &[String]) -> Result<Verdict, ClusterError> {
+    let listed = cluster.list("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", "").await?;
+    let mut missing = Vec::new();
+    for name in names {
+        let found = listed.iter().find(|crd| crd.pointer("/metadata/name").and_then(Value::as_str) == Some(name));
+        if found.and_then(|crd| rollout::condition(crd, "Established")).is_none_or(|(status, _)| status != "True") {
+            missing.push(name.as_str());
+        }
+    }
+    Ok(match missing.first() {
+        None => Verdict::Ready,
+        Some(first) => Verdict::Pending(format!("{} of {} CRDs not Established, such as {first}", missing.len(), names.len())),
+    })
+}
+
+async fn deployment(cluster: &Cluster, namespace: &str, name: &str) -> Result<Verdict, ClusterError> {
+    let Some(object) = cluster.find(&format!("/apis/apps/v1/namespaces/{namespace}/deployments/{name}")).await? else {
+        return Ok(Verdict::Pending(format!("Deployment {namespace}/{name} is not there")));
+    };
+    let verdict = rollout::deployment(&object);
+    let Verdict::Pending(saw) = &verdict else { return Ok(verdict) };
+    let selector = selector(&object);
+    Ok(match pods::explain(cluster, namespace, &selector).await? {
+        Some(trouble) if trouble.terminal => {
+            Verdict::Failed { id: trouble.id.to_owned(), saw: trouble.saw, hint: Some(trouble.hint.to_owned()) }
+        }
+        Some(trouble) => Verdict::Pending(trouble.saw),
+        None => Verdict::Pending(format!("Deployment {name}: {saw}")),
+    })
+}
+
+/// `matchLabels` of a workload in kubectl's form.
+pub fn selector(object: &Value) -> String {
+    let labels = object.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
+    let pairs = labels.into_iter().flatten().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)));
+    pairs.collect::<Vec<_>>().join(",")
+}
+
+async fn secret(cluster: &Cluster, namespace: &str, name: &str, key: &str) -> Result<Verdict, ClusterError> {
+    let object = cluster.find(&format!("/api/v1/namespaces/{namespace}/secrets/{name}")).await?;
+    let filled = object.as_ref().and_then(|object| object.pointer("/data")).and_then(|data| data.get(key)).and_then(Value::as_str);
+    Ok(match filled {
+        Some(value) if !value.is_empty() => Verdict::Ready,
+        _ => Verdict::Pending(format!("Secret {namespace}/{name} has no {key} yet")),
+    })
+}
+
+async fn denied(cluster: &Cluster, rest: &RestMap, object: &Value, by: &str) -> Result<Verdict, ClusterError> {
+    let Ok(object) = Object::new(object.clone(), "probe") else { return Ok(Verdict::Pending("the probe's object is not one".into())) };
+    let Ok(path) = rest.path(&object) else { return Ok(Verdict::Pending(format!("{} is not served yet", object.gvk.kind))) };
+    // A ConfigMap of a component exists already, and creating it again would only say so: patch it, without storing anything.
+    let outcome = if object.gvk.group.is_empty() && object.gvk.kind == "ConfigMap" {
+        let data = serde_json::json!({ "data": object.body.get("data") });
+        cluster.dry_run_patch(&path, &data).await
+    } else {
+        let collection = path.rsplit_once('/').map_or(path.as_str(), |(collection, _)| collection);
+        cluster.dry_run_create(collection, &object.body).await
+    };
+    Ok(match outcome {
+        Err(error) if error.is_denied_by(by) => Verdict::Ready,
+        Err(error) => Verdict::Pending(error.to_string()),
+        Ok(_) => Verdict::Pending(format!("webhook {by} does not check {object} yet")),
+    })
+}
+
+async fn present(cluster: &Cluster, paths: &[String]) -> Result<Verdict, ClusterError> {
+    for path in paths {
+        if cluster.find(path).await?.is_none() {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            return Ok(Verdict::Pending(format!("{name} is not there")));
+        }
+    }
+    Ok(Verdict::Ready)
+}
+
+async fn inference_service(cluster: &Cluster, namespace: &str, name: &str) -> Result<Verdict, ClusterError> {
+    let path = format!("/apis/serving.kserve.io/v1beta1/namespaces/{namespace}/inferenceservices/{name}");
+    let Some(object) = cluster.find(&path).await? else {
+        return Ok(Verdict::Pending(format!("InferenceService {namespace}/{name} is not there")));
+    };
+    match rollout::condition(&object, "Ready") {
+        Some((status, _)) if status == "True" => return Ok(Verdict::Ready),
+        _ => {}
+    }
+    let selector = format!("serving.kserve.io/inferenceservice={name}");
+    if let Some(trouble) = pods::explain(cluster, namespace, &selector).await? {
+        return Ok(if trouble.terminal {
+            Verdict::Failed { id: trouble.id.to_owned(), saw: trouble.saw, hint: Some(trouble.hint.to_owned()) }
+        } else {
+            Verdict::Pending(trouble.saw)
+        });
+    }
+    let waits = ["PredictorReady", "IngressReady", "Ready"]
+        .iter()
+        .find_map(|kind| rollout::condition(&object, kind).filter(|(status, _)| status != "True").map(|(_, message)| format!("{kind}: {message}")));
+    Ok(Verdict::Pending(waits.unwrap_or_else(|| "no condition reported yet".into())))
+}
+
+async fn prediction(world: World<'_>, name: &str, host: &str, port: u16) -> Verdict {
+    let Some((input, expected)) = world.demo else { return Verdict::Ready };
+    match gateway::post(port, host, &format!("/v1/models/{name}:predict"), input).await {
+        Ok(answer) if answer == *expected => Verdict::Ready,
+        Ok(answer) => Verdict::Failed {
+            id: "PREDICTION_WRONG".into(),
+            saw: format!("{answer} instead of {expected}"),
+            hint: Some("is this the demo's own model? `quickstart up` puts it back".into()),
+        },
+        Err(error @ (GatewayError::Unreachable { .. } | GatewayError::Status { .. } | GatewayError::NotJson { .. })) => {
+            Verdict::Pending(error.to_string())
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The configuration that kind is given: the template with this cluster's values.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+/// What of the template differs from cluster to cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Configuration {
+    /// Cluster name.
+    pub name: String,
+    /// Node image; `None` is kind's own.
+    pub node_image: Option<String>,
+    /// Port on 127.0.0.1 that leads to the ingress.
+    pub host_port: u16,
+    /// The node port it leads to.
+    pub node_port: u16,
+    /// Kubernetes feature gates.
+    pub feature_gates: BTreeMap<String, bool>,
+}
+
+/// `template` (the parsed `manifests/kind.yaml`) with the values of `wanted`. kind reads YAML, so the JSON text of this will do.
+pub fn configuration(template: &Value, wanted: &Configuration) -> Value {
+    let mut value = if template.is_object() { template.clone() } else { json!({}) };
+    value["kind"] = json!("Cluster");
+    value["apiVersion"] = json!("kind.x-k8s.io/v1alpha4");
+    value["name"] = json!(wanted.name);
+    if value["nodes"].as_array().is_none_or(Vec::is_empty) {
+        value["nodes"] = json!([{"role": "control-plane"}]);
+    }
+    for node in value["nodes"].as_array_mut().into_iter().flatten() {
+        if let Some(image) = &wanted.node_image {
+            node["image"] = json!(image);
+        }
+    }
+    map_port(&mut value["nodes"][0], wanted);
+    for (gate, on) in &wanted.feature_gates {
+        value["featureGates"][gate] = json!(on);
+    }
+    value
+}
+
+/// The mapping of the node port, changed where it is and added where it is not; always on the loopback address alone.
+fn map_port(node: &mut Value, wanted: &Configuration) {
+    let mapping = json!({"listenAddress": "127.0.0.1", "hostPort": wanted.host_port, "containerPort": wanted.node_port, "protocol": "TCP"});
+    let mut mappings = node["extraPortMappings"].as_array().cloned().unwrap_or_default();
+    match mappings.iter_mut().find(|existing| existing["containerPort"] == mapping["containerPort"]) {
+        Some(existing) => *existing = mapping,
+        None => mappings.push(mapping),
+    }
+    node["extraPortMappings"] = Value::Array(mappings);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted() -> Configuration {
+        let feature_gates = BTreeMap::from([("KubeletInUserNamespace".to_owned(), true)]);
+        Configuration {
+            name: "lab".into(),
+            node_image: Some("kindest/node:v1.34.3".into()),
+            host_port: 8081,
+            node_port: 31080,
+            feature_gates,
+        }
+    }
+
+    #[test]
+    fn the_template_keeps_what_is_its_own_and_gets_the_clusters_values() {
+        let template = json!({
+            "kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "name": "quickstart",
+            "networking": {"apiServerAddress": "127.0.0.1"},
+            "nodes": [{"role": "control-plane", "extraPortMappings": [
+                {"listenAddress": "0.0.0.0", "hostPort": 8080, "containerPort": 31080, "protocol": "TCP"}, {"hostPort": 9, "containerPort": 9}]}],
+            "kubeadmConfigPatches": ["kind: KubeletConfiguration\n"],
+        });
+        let made = configuration(&template, &wanted());
+        assert_eq!(
+            made,
+            json!({
+                "kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "name": "lab",
+                "networking": {"apiServerAddress": "127.0.0.1"},
+                "nodes": [{"role": "control-plane", "image": "kindest/node:v1.34.3", "extraPortMappings": [
+                    {"listenAddress": "127.0.0.1", "hostPort": 8081, "containerPort": 31080, "protocol": "TCP"}, {"hostPort": 9, "containerPort": 9}]}],
+                "kubeadmConfigPatches": ["kind: KubeletConfiguration\n"],
+                "featureGates": {"KubeletInUserNamespace": true},
+            })
+        );
+    }
+
+    #[test]
+    fn an_empty_template_still_gives_a_cluster() {
+        let made = configuration(&Value::Null, &Configuration { node_image: None, feature_gates: BTreeMap::new(), ..wanted() });
+        assert_eq!(made["nodes"][0]["role"], "control-plane");
+        assert_eq!(made["nodes"][0]["extraPortMappings"][0]["hostPort"], 8081);
+        assert!(made.get("featureGates").is_none() && made["nodes"][0].get("image").is_none());
+    }
+}

@@ -1,0 +1,17 @@
+//! The kind program: found, run, and understood when it fails; and the user's kubeconfig, which it edits.
+
+mod cluster;
+mod config;
+mod error;
+mod exec;
+pub mod kubeconfig;
+mod program;
+mod proxy;
+mod reason;
+
+pub use cluster::{Create, Kind};
+pub use config::{Configuration, configuration};
+pub use error::KindError;
+pub use exec::{Command, CommandError, Finished, OnLine};
+pub use program::{Program, Search};
+pub use proxy::Proxies;

@@ -1,0 +1,22 @@
+//! `quickstart`
+pub mod error;
+pub mod cli;
+pub mod config;
+pub mod catalog;
+pub mod bundle;
+pub mod plan;
+pub mod event;
+pub mod fetch;
+pub mod docker;
+pub mod kind;
+pub mod cluster;
+pub mod gateway;
+pub mod health;
+pub mod state;
+pub mod stages;
+pub mod engine;
+pub mod forward;
+pub mod predict;
+pub mod status;
+pub mod report;
+pub mod app;

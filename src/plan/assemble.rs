@@ -1,0 +1,92 @@
+//! Manifest texts → the objects that will be sent: documents chosen, bundle patches and overlays applied. Still pure.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{Plan, Wave, component_waves, foundation};
+use crate::catalog::{CatalogError, Object, RestMap, embedded, patch, yaml};
+
+/// Manifest texts by component and file name.
+pub type Texts = BTreeMap<(String, String), String>;
+
+/// The objects of a plan.
+#[derive(Clone, Debug)]
+pub struct Assembled {
+    /// Component → objects, as they will be sent (before never-claimed fields are taken out).
+    pub components: BTreeMap<String, Vec<Object>>,
+    /// ClusterServingRuntimes, which go last.
+    pub runtimes: Vec<Object>,
+    /// The demo's objects.
+    pub demo: Vec<Object>,
+    /// Kind → URL.
+    pub rest: RestMap,
+}
+
+impl Assembled {
+    /// Namespaces and definitions of every component.
+    pub fn foundation(&self) -> Vec<Wave> {
+        foundation(self.components.values().flatten())
+    }
+
+    /// The waves of one component.
+    pub fn waves(&self, plan: &Plan, component: &str) -> Vec<Wave> {
+        let checks = plan.stage(&super::StageId::component(component)).map(|stage| stage.checks.clone()).unwrap_or_default();
+        component_waves(self.components.get(component).map(Vec::as_slice).unwrap_or_default(), &checks)
+    }
+}
+
+/// Builds the objects of a plan.
+pub fn assemble(plan: &Plan, texts: &Texts) -> Result<Assembled, CatalogError> {
+    let mut components = BTreeMap::new();
+    let mut runtimes = Vec::new();
+    for component in &plan.components {
+        let mut objects = Vec::new();
+        for file in &component.files {
+            let place = format!("{}/{}", component.name, file.name);
+            let text = texts
+                .get(&(component.name.clone(), file.name.clone()))
+                .ok_or_else(|| CatalogError::Object { place: place.clone(), message: "the manifest is not at hand".into() })?;
+            for document in yaml::documents(text, &place, &file.include, &file.exclude)? {
+                objects.push(Object::new(document, &place)?);
+            }
+        }
+        for change in plan.patches.iter().filter(|change| change.component == component.name) {
+            for object in objects.iter_mut().filter(|object| object.is(&change.object)) {
+                patch(object, &change.patch)?;
+            }
+        }
+        embedded::overlays(&component.name)?.apply(&mut objects, plan.is_local())?;
+        adjust(plan, &mut objects)?;
+        runtimes.extend(objects.extract_if(.., |object| object.gvk.kind == "ClusterServingRuntime"));
+        components.insert(component.name.clone(), objects);
+    }
+    let mut rest = RestMap::default();
+    rest.learn(components.values().flatten());
+    let demo = demo(plan)?;
+    Ok(Assembled { components, runtimes, demo, rest })
+}
+
+/// What depends on the run, not on the component: registries of the bundle, the profile's mode.
+fn adjust(plan: &Plan, objects: &mut [Object]) -> Result<(), CatalogError> {
+    for object in objects.iter_mut().filter(|object| object.gvk.kind == "ConfigMap") {
+        if plan.is_local() && object.name == "config-deployment" && object.namespace.as_deref() == Some("knative-serving") {
+            patch(object, &json!({"data": {"registries-skipping-tag-resolving": plan.skip_tag_resolution.join(",")}}))?;
+        }
+        if plan.profile == "raw" && object.name == "inferenceservice-config" {
+            patch(object, &json!({"data": {"deploy": "{\"defaultDeploymentMode\": \"Standard\"}"}}))?;
+        }
+    }
+    Ok(())
+}
+
+fn demo(plan: &Plan) -> Result<Vec<Object>, CatalogError> {
+    let Some(demo) = &plan.demo else { return Ok(Vec::new()) };
+    let (text, place) = if demo.offline {
+        (embedded::SAMPLE_OFFLINE, "samples/sklearn-iris-offline.yaml")
+    } else {
+        (embedded::SAMPLE_ONLINE, "samples/sklearn-iris.yaml")
+    };
+    let documents = yaml::documents(text, place, &crate::catalog::Filter::default(), &crate::catalog::Filter::default())?;
+    documents.into_iter().map(|document: Value| Object::new(document, place)).collect()
+}

@@ -1,0 +1,255 @@
+//! Settings + catalog + bundle index → plan. Pure: no file is read, no clock is asked, nobody is called.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::checks::{rollout, webhooks};
+use super::stage::{Demo, Plan, PlannedBundle, PlannedComponent, PlannedFile, PlannedImage, Stage, Target};
+use super::{Check, Probe, StageId, graph};
+use crate::bundle::Index;
+use crate::catalog::{Catalog, CatalogError, Choice, embedded};
+use crate::config::Settings;
+
+/// The node port that kind's mapping and the overlay of istio-ingressgateway agree on.
+pub const GATEWAY_NODE_PORT: u16 = 31080;
+/// The groups of images in the order in which stages need them.
+pub const GROUP_ORDER: &[&str] = &["cert-manager", "istio", "knative", "net-istio", "kserve", "demo"];
+/// Registries whose tags Knative must not resolve: its own defaults (the key replaces them: KServe's own script loses the first three) and Docker Hub.
+const SKIP_DEFAULT: &[&str] = &["kind.local", "ko.local", "dev.local", "index.docker.io", "docker.io"];
+const DEMO: (&str, &str, &str) = ("kserve-test", "sklearn-iris", "sklearn-iris.kserve-test.example.com");
+const MINUTE: u64 = 60;
+
+/// Makes the plan.
+pub fn build(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>) -> Result<Plan, CatalogError> {
+    let profile = settings.profile.to_string();
+    let set_name = settings.set.as_deref().or(bundle.map(|index| index.set.as_str()));
+    let set = catalog.set(set_name)?;
+    let choices = catalog.choose(set, &settings.versions, &profile)?;
+    let target = target(settings, catalog, bundle, set.kubernetes.default.as_deref())?;
+    let components: Vec<PlannedComponent> = choices.iter().map(|choice| component(choice, bundle)).collect();
+    let demo = settings.demo.then(|| demo(bundle));
+    let local_port = match &target {
+        Target::Kind { port, .. } => settings.forward.then_some(*port),
+        Target::Existing { .. } => None,
+    };
+    let stages = graph::order(stages(&choices, &components, bundle, &target, demo.as_ref(), local_port))
+        .map_err(|message| CatalogError::Object { place: "plan".into(), message })?;
+    Ok(Plan {
+        version: 1,
+        cluster: settings.name.to_string(),
+        profile,
+        set: set.name.clone(),
+        target,
+        manifest_bytes: components.iter().flat_map(|component| &component.files).map(|file| file.size).sum(),
+        components,
+        stages,
+        patches: bundle.map(|index| index.patches.clone()).unwrap_or_default(),
+        kind_settings: bundle.map(|index| index.kind_settings.clone()).unwrap_or_default(),
+        bundle: bundle.map(|index| PlannedBundle {
+            path: settings.bundle.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
+            name: index.name.clone(),
+            architecture: index.architecture.clone(),
+            node_substitute: index.node.as_ref().and_then(|node| node.substitute.clone()),
+        }),
+        skip_tag_resolution: skip_tag_resolution(bundle),
+        demo,
+        timeout: settings.timeout.as_secs(),
+        settings: settings.origins.clone(),
+    })
+}
+
+fn target(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>, kubernetes: Option<&str>) -> Result<Target, CatalogError> {
+    if let Some(context) = &settings.on {
+        return Ok(Target::Existing { context: context.clone() });
+    }
+    let pinned = || {
+        let kind = catalog.kind.versions.iter().find(|version| version.version == catalog.kind.default)?;
+        let node = kind.nodes.iter().find(|node| Some(node.kubernetes.as_str()) == kubernetes).or(kind.nodes.first())?;
+        Some((node.image.clone(), Some(node.kubernetes.clone())))
+    };
+    let bundled = || bundle.and_then(|index| index.node.as_ref()).map(|node| (node.reference.clone(), Some(node.kubernetes.clone())));
+    let (node_image, kubernetes) = settings
+        .node_image
+        .clone()
+        .map(|image| (image, None))
+        .or_else(bundled)
+        .or_else(pinned)
+        .ok_or_else(|| CatalogError::Object { place: "manifests/catalog.yaml".into(), message: "kind has no node image".into() })?;
+    Ok(Target::Kind { node_image, kubernetes, port: settings.port })
+}
+
+fn component(choice: &Choice<'_>, bundle: Option<&Index>) -> PlannedComponent {
+    let name = choice.component.name.clone();
+    let files = choice
+        .version
+        .files
+        .iter()
+        .map(|file| {
+            let bundled = bundle.and_then(|index| index.manifests.iter().find(|m| m.component == name && m.file == file.name));
+            let entry = bundled.and_then(|manifest| bundle?.files.iter().find(|entry| entry.path == manifest.path));
+            PlannedFile {
+                name: file.name.clone(),
+                sha256: entry.map_or_else(|| file.sha256.clone(), |entry| entry.sha256.clone()),
+                size: entry.map_or(file.size, |entry| entry.size),
+                urls: if bundled.is_some() { Vec::new() } else { file.urls.clone() },
+                bundled: bundled.map(|manifest| manifest.path.clone()),
+                substitute: bundled.and_then(|manifest| manifest.substitute.clone()),
+                include: file.include.clone(),
+                exclude: file.exclude.clone(),
+            }
+        })
+        .collect();
+    let images: Vec<PlannedImage> = choice
+        .version
+        .images
+        .iter()
+        .map(|image| PlannedImage {
+            reference: image.reference.clone(),
+            group: image.group.clone(),
+            substitute: bundle
+                .and_then(|index| index.images.iter().find(|bundled| bundled.reference == image.reference))
+                .and_then(|bundled| bundled.substitute.clone()),
+        })
+        .collect();
+    let deployments: BTreeSet<String> = choice
+        .version
+        .images
+        .iter()
+        .flat_map(|image| image.used_by.split([',', ' ']))
+        .filter_map(|user| user.trim().strip_prefix("Deployment/"))
+        .map(str::to_owned)
+        .collect();
+    PlannedComponent {
+        name,
+        title: choice.component.title.clone(),
+        version: choice.version.version.clone(),
+        namespace: choice.component.namespace.clone(),
+        deployments: deployments.into_iter().collect(),
+        files,
+        images,
+    }
+}
+
+fn demo(bundle: Option<&Index>) -> Demo {
+    let (namespace, name, host) = DEMO;
+    let input = serde_json::from_str(embedded::SAMPLE_INPUT).unwrap_or(Value::Null);
+    Demo {
+        namespace: namespace.into(),
+        name: name.into(),
+        host: host.into(),
+        offline: bundle.is_some_and(|index| index.model.is_some()),
+        input,
+        expected: json!({"predictions": [1, 1]}),
+    }
+}
+
+fn stages(
+    choices: &[Choice<'_>],
+    components: &[PlannedComponent],
+    bundle: Option<&Index>,
+    target: &Target,
+    demo: Option<&Demo>,
+    local_port: Option<u16>,
+) -> Vec<Stage> {
+    let mut stages = Vec::new();
+    let mut add = |id: StageId, title: &str, needs: Vec<StageId>, checks: Vec<Check>, timeout: u64| {
+        stages.push(Stage { id, title: title.to_owned(), needs, checks, timeout });
+    };
+    let local = matches!(target, Target::Kind { .. });
+    let has = |name: &str| components.iter().any(|component| component.name == name);
+
+    let mut before_cluster = Vec::new();
+    if local {
+        add(StageId::EngineCheck, "container engine", vec![], vec![], MINUTE);
+        before_cluster.push(StageId::EngineCheck);
+    }
+    let fetch_needs = if bundle.is_some() && local { vec![StageId::EngineCheck] } else { vec![] };
+    add(StageId::Fetch, if bundle.is_some() { "unpack the bundle" } else { "download manifests" }, fetch_needs, vec![], 15 * MINUTE);
+    before_cluster.push(StageId::Fetch);
+    let nodes = Check { id: "cluster/nodes".into(), probe: Probe::NodesReady, hint: "`quickstart logs` collects the node's own logs".into(), deadline: 3 * MINUTE };
+    add(StageId::Cluster, if local { "kind cluster" } else { "existing cluster" }, before_cluster, vec![nodes], 10 * MINUTE);
+
+    let groups = image_groups(bundle, local);
+    let mut previous = StageId::Cluster;
+    for group in &groups {
+        add(StageId::Images(group.clone()), &format!("images of {group}"), vec![previous], vec![], 10 * MINUTE);
+        previous = StageId::Images(group.clone());
+    }
+    let images_of = |group: &str| groups.iter().any(|g| g == group).then(|| StageId::Images(group.to_owned()));
+
+    add(StageId::Crds, "namespaces and CRDs", vec![StageId::Fetch, StageId::Cluster], vec![], 3 * MINUTE);
+    for (choice, component) in choices.iter().zip(components) {
+        let mut needs = vec![StageId::Crds];
+        needs.extend(choice.component.needs.iter().filter(|name| has(name)).map(|name| StageId::component(name)));
+        needs.extend(images_of(&component.name));
+        let mut checks: Vec<Check> =
+            component.deployments.iter().map(|name| rollout(&component.name, &component.namespace, name)).collect();
+        checks.extend(webhooks(&component.name));
+        add(StageId::component(&component.name), &format!("{} {}", component.title, component.version), needs, checks, 8 * MINUTE);
+    }
+    if let Some(port) = local_port.filter(|_| has("istio")) {
+        let check = Check {
+            id: "ingress/gateway".into(),
+            probe: Probe::GatewayAnswers { port },
+            hint: format!("is something else listening on 127.0.0.1:{port}? `quickstart doctor` tells"),
+            deadline: 2 * MINUTE,
+        };
+        add(StageId::Ingress, "ingress on localhost", vec![StageId::component("istio")], vec![check], 3 * MINUTE);
+    }
+    if has("kserve") {
+        let check = Check {
+            id: "runtimes/present".into(),
+            probe: Probe::Present { paths: vec!["/apis/serving.kserve.io/v1alpha1/clusterservingruntimes/kserve-sklearnserver".into()] },
+            hint: "`quickstart up` applies the runtimes again".into(),
+            deadline: MINUTE,
+        };
+        add(StageId::Runtimes, "model server runtimes", vec![StageId::component("kserve")], vec![check], 3 * MINUTE);
+    }
+    if let Some(demo) = demo {
+        let mut needs = vec![StageId::Runtimes];
+        needs.extend(components.iter().map(|component| StageId::component(&component.name)));
+        needs.extend(images_of("demo"));
+        let ready = Check {
+            id: "demo/inferenceservice".into(),
+            probe: Probe::InferenceServiceReady { namespace: demo.namespace.clone(), name: demo.name.clone() },
+            hint: format!("kubectl -n {} describe inferenceservice {}", demo.namespace, demo.name),
+            deadline: 5 * MINUTE,
+        };
+        add(StageId::Demo, "demo model sklearn-iris", needs, vec![ready], 8 * MINUTE);
+        if let Some(port) = local_port {
+            let check = Check {
+                id: "predict/answer".into(),
+                probe: Probe::Prediction { namespace: demo.namespace.clone(), name: demo.name.clone(), host: demo.host.clone(), port },
+                hint: "`quickstart predict` asks again; `quickstart status` shows where the way ends".into(),
+                deadline: 2 * MINUTE,
+            };
+            add(StageId::Predict, "a real prediction", vec![StageId::Demo, StageId::Ingress], vec![check], 3 * MINUTE);
+        }
+    }
+    stages
+}
+
+/// Groups that the bundle brings, in stage order; groups that no stage waits for come last.
+fn image_groups(bundle: Option<&Index>, local: bool) -> Vec<String> {
+    let Some(index) = bundle.filter(|_| local) else { return Vec::new() };
+    let present: Vec<&str> = index.images.iter().map(|image| image.group.as_str()).collect();
+    let mut groups: Vec<String> = GROUP_ORDER.iter().filter(|group| present.contains(group)).map(|group| (*group).to_owned()).collect();
+    for group in present {
+        if !groups.iter().any(|known| known == group) {
+            groups.push(group.to_owned());
+        }
+    }
+    groups
+}
+
+fn skip_tag_resolution(bundle: Option<&Index>) -> Vec<String> {
+    let mut registries: Vec<String> = SKIP_DEFAULT.iter().map(|registry| (*registry).to_owned()).collect();
+    for image in bundle.map(|index| index.images.as_slice()).unwrap_or_default() {
+        let first = image.reference.split('/').next().unwrap_or_default();
+        if image.reference.contains('/') && (first.contains('.') || first.contains(':')) && !registries.iter().any(|known| known == first) {
+            registries.push(first.to_owned());
+        }
+    }
+    registries
+}

@@ -1,0 +1,100 @@
+//! A check as data: what is asked, how long it may take, what to do when it stays red.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One check of a stage; `status` and `doctor` use the same.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Check {
+    /// Stable within the plan, such as `cert-manager/rollout/cert-manager-webhook`.
+    pub id: String,
+    /// What is asked of whom.
+    pub probe: Probe,
+    /// What to do when it stays red.
+    pub hint: String,
+    /// Seconds.
+    pub deadline: u64,
+}
+
+/// What is asked of whom.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Probe {
+    /// Every node has condition Ready.
+    NodesReady,
+    /// CustomResourceDefinitions have condition Established and their resource is served.
+    CrdsEstablished {
+        /// `metadata.name` of each.
+        names: Vec<String>,
+    },
+    /// A Deployment is rolled out as `kubectl rollout status` sees it.
+    Rollout {
+        /// Namespace.
+        namespace: String,
+        /// Name.
+        name: String,
+    },
+    /// A Secret holds a key.
+    Secret {
+        /// Namespace.
+        namespace: String,
+        /// Name.
+        name: String,
+        /// Key of `data`.
+        key: String,
+    },
+    /// A server-side dry run of an object that must be refused, by the webhook that we wait for and nobody else.
+    Denied {
+        /// The object.
+        object: Value,
+        /// A part of the denial's text that only this webhook writes.
+        by: String,
+    },
+    /// Objects exist.
+    Present {
+        /// API path and name of each, as `apis/…/clusterservingruntimes/NAME`.
+        paths: Vec<String>,
+    },
+    /// An InferenceService has condition Ready.
+    InferenceServiceReady {
+        /// Namespace.
+        namespace: String,
+        /// Name.
+        name: String,
+    },
+    /// istio-ingressgateway accepts HTTP on 127.0.0.1.
+    GatewayAnswers {
+        /// Local port.
+        port: u16,
+    },
+    /// A prediction through the gateway gives the expected answer.
+    Prediction {
+        /// Namespace.
+        namespace: String,
+        /// Name.
+        name: String,
+        /// Host header.
+        host: String,
+        /// Local port.
+        port: u16,
+    },
+}
+
+/// What a probe found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", content = "saw", rename_all = "kebab-case")]
+pub enum Verdict {
+    /// As it should be.
+    Ready,
+    /// Not yet; what was seen.
+    Pending(String),
+    /// Waiting will not cure it.
+    Failed {
+        /// The failure rule's ID.
+        id: String,
+        /// What was seen.
+        saw: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+}

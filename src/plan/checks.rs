@@ -1,0 +1,78 @@
+//! The checks of each component: its Deployments, and webhooks that must be seen refusing what they must refuse.
+
+use serde_json::{Value, json};
+
+use super::{Check, Probe};
+
+const MINUTES: u64 = 60;
+
+/// A Deployment is rolled out.
+pub(super) fn rollout(component: &str, namespace: &str, name: &str) -> Check {
+    Check {
+        id: format!("{component}/rollout/{name}"),
+        probe: Probe::Rollout { namespace: namespace.to_owned(), name: name.to_owned() },
+        hint: format!("kubectl -n {namespace} describe deployment {name}"),
+        deadline: 5 * MINUTES,
+    }
+}
+
+/// Webhooks of a component that guard objects applied after it. A Deployment that is Available is a second or more too early:
+/// its webhook may not answer yet, or with a certificate that the API server does not know (cert-manager#2908, #6721, kserve#4182).
+pub(super) fn webhooks(component: &str) -> Vec<Check> {
+    let denied = |name: &str, by: &str, object: Value| Check {
+        id: format!("{component}/webhook/{name}"),
+        probe: Probe::Denied { object, by: by.to_owned() },
+        hint: format!("`quickstart status` names the pod that serves webhook {by}, and why it does not"),
+        deadline: 2 * MINUTES,
+    };
+    match component {
+        "cert-manager" => vec![denied(
+            "issuers",
+            "webhook.cert-manager.io",
+            json!({"apiVersion": "cert-manager.io/v1", "kind": "Issuer", "metadata": {"name": "quickstart-probe", "namespace": "default"}, "spec": {}}),
+        )],
+        "knative" => vec![
+            denied(
+                "services",
+                "validation.webhook.serving.knative.dev",
+                json!({"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {"name": "quickstart-probe", "namespace": "default"},
+                       "spec": {"template": {"spec": {"containers": []}}}}),
+            ),
+            denied(
+                "configuration",
+                "config.webhook.serving.knative.dev",
+                json!({"apiVersion": "v1", "kind": "ConfigMap",
+                       "metadata": {"name": "config-autoscaler", "namespace": "knative-serving",
+                                    "labels": {"app.kubernetes.io/name": "knative-serving", "app.kubernetes.io/component": "autoscaler"}},
+                       "data": {"max-scale-limit": "not-a-number"}}),
+            ),
+        ],
+        "net-istio" => vec![denied(
+            "configuration",
+            "config.webhook.istio.networking.internal.knative.dev",
+            json!({"apiVersion": "v1", "kind": "ConfigMap",
+                   "metadata": {"name": "config-istio", "namespace": "knative-serving",
+                                "labels": {"app.kubernetes.io/name": "knative-serving", "app.kubernetes.io/component": "net-istio",
+                                           "networking.knative.dev/ingress-provider": "istio"}},
+                   "data": {"external-gateways": "- name: [not a gateway"}}),
+        )],
+        "kserve" => vec![
+            denied(
+                "inferenceservices",
+                "inferenceservice.kserve-webhook-server.validator",
+                json!({"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": {"name": "0-quickstart-probe", "namespace": "default"},
+                       "spec": {"predictor": {"model": {"modelFormat": {"name": "sklearn"}, "storageUri": "pvc://none"}}}}),
+            ),
+            denied(
+                "runtimes",
+                "clusterservingruntime.kserve-webhook-server.validator",
+                json!({"apiVersion": "serving.kserve.io/v1alpha1", "kind": "ClusterServingRuntime", "metadata": {"name": "quickstart-probe"},
+                       "spec": {"protocolVersions": ["v1"],
+                                "supportedModelFormats": [{"name": "quickstart", "version": "1", "autoSelect": true, "priority": 1},
+                                                          {"name": "quickstart", "version": "1", "autoSelect": true, "priority": 2}],
+                                "containers": [{"name": "kserve-container", "image": "quickstart.invalid/probe:1"}]}}),
+            ),
+        ],
+        _ => Vec::new(),
+    }
+}

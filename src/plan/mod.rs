@@ -1,0 +1,17 @@
+//! The plan: a pure value. `plan` prints it, tests look at it, `up` carries it out.
+
+mod assemble;
+mod build;
+mod check;
+mod checks;
+mod graph;
+mod id;
+mod stage;
+mod wave;
+
+pub use assemble::{Assembled, Texts, assemble};
+pub use build::{GATEWAY_NODE_PORT, GROUP_ORDER, build};
+pub use check::{Check, Probe, Verdict};
+pub use id::StageId;
+pub use stage::{Demo, Plan, PlannedBundle, PlannedComponent, PlannedFile, PlannedImage, Stage, Target};
+pub use wave::{Wave, component as component_waves, foundation};

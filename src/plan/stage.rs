@@ -1,0 +1,201 @@
+//! A stage of a plan and the plan itself, as values that print as JSON.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Check, StageId};
+use crate::bundle::{KindSettings, Patch, Substitute};
+use crate::config::Origin;
+
+/// Everything that `up` would do. Made without I/O, clock or cluster.
+#[derive(Clone, Debug, Serialize)]
+pub struct Plan {
+    /// Format version; 1.
+    pub version: u32,
+    /// Cluster name.
+    pub cluster: String,
+    /// `serverless` or `raw`.
+    pub profile: String,
+    /// Version set.
+    pub set: String,
+    /// Where.
+    pub target: Target,
+    /// What is installed, in catalog order.
+    pub components: Vec<PlannedComponent>,
+    /// What is done, in an order in which every stage stands behind what it needs.
+    pub stages: Vec<Stage>,
+    /// Changes that only this bundle's stand-ins need.
+    pub patches: Vec<Patch>,
+    /// Additions to kind's configuration that only this bundle's stand-ins need.
+    pub kind_settings: KindSettings,
+    /// The bundle, where one is used.
+    pub bundle: Option<PlannedBundle>,
+    /// Registries whose tags Knative does not resolve.
+    pub skip_tag_resolution: Vec<String>,
+    /// The demo.
+    pub demo: Option<Demo>,
+    /// Seconds for the whole run.
+    pub timeout: u64,
+    /// Bytes of manifests.
+    pub manifest_bytes: u64,
+    /// Where each setting came from.
+    pub settings: Vec<Origin>,
+}
+
+/// Where the plan is carried out.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Target {
+    /// A kind cluster of ours.
+    Kind {
+        /// Node image.
+        node_image: String,
+        /// Kubernetes version, where it is known.
+        kubernetes: Option<String>,
+        /// Port of 127.0.0.1 that leads to istio-ingressgateway.
+        port: u16,
+    },
+    /// A cluster that is already there.
+    Existing {
+        /// kubectl context.
+        context: String,
+    },
+}
+
+/// A component of the plan.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlannedComponent {
+    /// Key in the catalog.
+    pub name: String,
+    /// As people write it.
+    pub title: String,
+    /// Pinned version.
+    pub version: String,
+    /// Namespace of its Deployments.
+    pub namespace: String,
+    /// Its Deployments.
+    pub deployments: Vec<String>,
+    /// Its manifests.
+    pub files: Vec<PlannedFile>,
+    /// Its images.
+    pub images: Vec<PlannedImage>,
+}
+
+/// A manifest of the plan.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlannedFile {
+    /// File name.
+    pub name: String,
+    /// What it must hash to.
+    pub sha256: String,
+    /// Bytes.
+    pub size: u64,
+    /// Addresses; empty when it comes from the bundle.
+    pub urls: Vec<String>,
+    /// Path inside the bundle.
+    pub bundled: Option<String>,
+    /// What it really is.
+    pub substitute: Option<Substitute>,
+    /// Which documents are wanted.
+    #[serde(skip)]
+    pub include: crate::catalog::Filter,
+    /// Which are not.
+    #[serde(skip)]
+    pub exclude: crate::catalog::Filter,
+}
+
+/// An image of the plan.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlannedImage {
+    /// As manifests write it.
+    pub reference: String,
+    /// The group that carries it.
+    pub group: String,
+    /// What it really is.
+    pub substitute: Option<Substitute>,
+}
+
+/// The bundle of the plan.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlannedBundle {
+    /// Path.
+    pub path: String,
+    /// Its name.
+    pub name: String,
+    /// GOARCH.
+    pub architecture: String,
+    /// What the node image really is.
+    pub node_substitute: Option<Substitute>,
+}
+
+/// The demo InferenceService.
+#[derive(Clone, Debug, Serialize)]
+pub struct Demo {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// Host header.
+    pub host: String,
+    /// True when its model lies in the node.
+    pub offline: bool,
+    /// What it is asked.
+    pub input: Value,
+    /// What it must answer.
+    pub expected: Value,
+}
+
+/// A stage: what it needs and how we know that it is done.
+#[derive(Clone, Debug, Serialize)]
+pub struct Stage {
+    /// Which.
+    pub id: StageId,
+    /// For people.
+    pub title: String,
+    /// Stages that must be done first.
+    pub needs: Vec<StageId>,
+    /// All must be green at the end; they also decide whether the stage can be skipped.
+    pub checks: Vec<Check>,
+    /// Seconds.
+    pub timeout: u64,
+}
+
+impl Plan {
+    /// A stage by its ID.
+    pub fn stage(&self, id: &StageId) -> Option<&Stage> {
+        self.stages.iter().find(|stage| stage.id == *id)
+    }
+
+    /// A component by its name.
+    pub fn component(&self, name: &str) -> Option<&PlannedComponent> {
+        self.components.iter().find(|component| component.name == name)
+    }
+
+    /// True for a cluster of ours: local overlays apply.
+    pub fn is_local(&self) -> bool {
+        matches!(self.target, Target::Kind { .. })
+    }
+
+    /// The local port of the gateway, where kind maps one.
+    pub fn port(&self) -> Option<u16> {
+        match self.target {
+            Target::Kind { port, .. } => Some(port),
+            Target::Existing { .. } => None,
+        }
+    }
+
+    /// The same plan with another port, when the wanted one is taken.
+    #[must_use]
+    pub fn with_port(mut self, new: u16) -> Self {
+        if let Target::Kind { port, .. } = &mut self.target {
+            *port = new;
+        }
+        for check in self.stages.iter_mut().flat_map(|stage| &mut stage.checks) {
+            match &mut check.probe {
+                super::Probe::GatewayAnswers { port } | super::Probe::Prediction { port, .. } => *port = new,
+                _ => {}
+            }
+        }
+        self
+    }
+}

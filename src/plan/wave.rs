@@ -1,0 +1,132 @@
+//! Waves: in what order the objects of one stage go, and what must be true between them.
+
+use super::{Check, Probe};
+use crate::catalog::{Object, RestMap};
+
+/// Objects that can go side by side, and what must be green before the next wave.
+#[derive(Clone, Debug)]
+pub struct Wave {
+    /// For messages.
+    pub name: &'static str,
+    /// What is applied.
+    pub objects: Vec<Object>,
+    /// What must be green afterwards.
+    pub checks: Vec<Check>,
+}
+
+/// What a kind of object is to the order of things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Namespace,
+    Definition,
+    Base,
+    Certificate,
+    Workload,
+    Webhook,
+    Guarded,
+}
+
+fn rank(object: &Object) -> Rank {
+    let gvk = &object.gvk;
+    match (gvk.group.as_str(), gvk.kind.as_str()) {
+        ("", "Namespace") => Rank::Namespace,
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => Rank::Definition,
+        ("cert-manager.io", _) => Rank::Certificate,
+        ("apps" | "batch", _) => Rank::Workload,
+        ("admissionregistration.k8s.io", kind) if kind.ends_with("WebhookConfiguration") => Rank::Webhook,
+        (group, _) if RestMap::is_built_in(group) => Rank::Base,
+        _ => Rank::Guarded,
+    }
+}
+
+/// The namespaces and definitions of all components: two waves that free everything else.
+pub fn foundation<'a>(objects: impl IntoIterator<Item = &'a Object>) -> Vec<Wave> {
+    let mut namespaces = Vec::new();
+    let mut definitions: Vec<Object> = Vec::new();
+    for object in objects {
+        match rank(object) {
+            Rank::Namespace => namespaces.push(object.clone()),
+            Rank::Definition if !definitions.iter().any(|known| known.name == object.name) => definitions.push(object.clone()),
+            _ => {}
+        }
+    }
+    let names: Vec<String> = definitions.iter().map(|object| object.name.clone()).collect();
+    let established = Check {
+        id: "crds/established".into(),
+        probe: Probe::CrdsEstablished { names },
+        hint: "kubectl get crd shows which one is not Established, and why".into(),
+        deadline: 120,
+    };
+    let mut waves = vec![Wave { name: "namespaces", objects: namespaces, checks: Vec::new() }];
+    if !definitions.is_empty() {
+        waves.push(Wave { name: "definitions", objects: definitions, checks: vec![established] });
+    }
+    waves
+}
+
+/// The waves of one component, without what [`foundation`] has: base objects → certificates (and their Secrets) → workloads with
+/// their webhook configurations (then `ready` must be green) → objects that those webhooks guard.
+pub fn component(objects: &[Object], ready: &[Check]) -> Vec<Wave> {
+    let of = |ranks: &[Rank]| objects.iter().filter(|object| ranks.contains(&rank(object))).cloned().collect::<Vec<_>>();
+    let certificates = of(&[Rank::Certificate]);
+    let secrets = certificates.iter().filter(|object| object.gvk.kind == "Certificate").filter_map(secret).collect();
+    let waves = [
+        Wave { name: "base", objects: of(&[Rank::Base]), checks: Vec::new() },
+        Wave { name: "certificates", objects: certificates, checks: secrets },
+        Wave { name: "workloads", objects: of(&[Rank::Workload, Rank::Webhook]), checks: ready.to_vec() },
+        Wave { name: "guarded", objects: of(&[Rank::Guarded]), checks: Vec::new() },
+    ];
+    waves.into_iter().filter(|wave| !wave.objects.is_empty() || !wave.checks.is_empty()).collect()
+}
+
+/// The Secret that a Certificate must bring before the Deployment that mounts it starts; applied the other way round, as upstream's
+/// file has it, the mount fails and backs off (kserve#1867, #1710).
+fn secret(certificate: &Object) -> Option<Check> {
+    let namespace = certificate.namespace.clone()?;
+    let name = certificate.text("/spec/secretName")?.to_owned();
+    Some(Check {
+        id: format!("secret/{name}"),
+        hint: format!("kubectl -n {namespace} describe certificate {}", certificate.name),
+        probe: Probe::Secret { namespace, name, key: "tls.crt".into() },
+        deadline: 120,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn object(api_version: &str, kind: &str, name: &str) -> Object {
+        let spec = json!({"secretName": "cert"});
+        Object::new(json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": "n"}, "spec": spec}), "t").unwrap()
+    }
+
+    /// In kserve.yaml the Certificate stands behind the Deployment that mounts its Secret.
+    #[test]
+    fn certificate_then_secret_then_deployment_then_what_its_webhook_guards() {
+        let objects = [
+            object("apps/v1", "Deployment", "manager"),
+            object("serving.kserve.io/v1alpha1", "ClusterStorageContainer", "default"),
+            object("cert-manager.io/v1", "Certificate", "serving-cert"),
+            object("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "w"),
+            object("v1", "ConfigMap", "c"),
+            object("v1", "Namespace", "n"),
+            object("apiextensions.k8s.io/v1", "CustomResourceDefinition", "d"),
+        ];
+        let waves = component(&objects, &[]);
+        let names: Vec<&str> = waves.iter().map(|wave| wave.name).collect();
+        assert_eq!(names, ["base", "certificates", "workloads", "guarded"]);
+        assert_eq!(waves[1].checks[0].id, "secret/cert");
+        assert_eq!(waves[2].objects.len(), 2);
+        let first = foundation(&objects);
+        assert_eq!((first[0].objects.len(), first[1].objects.len()), (1, 1));
+    }
+
+    /// serving-core.yaml repeats the twelve CRDs of serving-crds.yaml.
+    #[test]
+    fn a_definition_that_two_files_hold_is_applied_once() {
+        let crd = object("apiextensions.k8s.io/v1", "CustomResourceDefinition", "same");
+        assert_eq!(foundation([&crd, &crd])[1].objects.len(), 1);
+    }
+}

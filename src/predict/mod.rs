@@ -1,0 +1,88 @@
+//! A prediction as `quickstart predict` makes it: protocol v1 or v2, through the gateway.
+
+use serde_json::{Value, json};
+
+use crate::error::Failure;
+use crate::gateway;
+
+/// Which inference protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// `POST /v1/models/NAME:predict` with `instances`.
+    V1,
+    /// `POST /v2/models/NAME/infer` with `inputs`.
+    V2,
+}
+
+/// A request to an InferenceService.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Name of the InferenceService, which is the model's name too.
+    pub name: String,
+    /// Host header.
+    pub host: String,
+    /// Port of 127.0.0.1.
+    pub port: u16,
+    /// Protocol.
+    pub protocol: Protocol,
+    /// Body.
+    pub body: Value,
+}
+
+impl Request {
+    /// The path of the URL.
+    pub fn path(&self) -> String {
+        match self.protocol {
+            Protocol::V1 => format!("/v1/models/{}:predict", self.name),
+            Protocol::V2 => format!("/v2/models/{}/infer", self.name),
+        }
+    }
+
+    /// Sends it.
+    pub async fn send(&self) -> Result<Value, Failure> {
+        Ok(gateway::post(self.port, &self.host, &self.path(), &self.body).await?)
+    }
+
+    /// The same request as a line for a shell.
+    pub fn curl(&self) -> String {
+        format!(
+            "curl -s -H 'Host: {}' -H 'Content-Type: application/json' http://127.0.0.1:{}{} -d '{}'",
+            self.host,
+            self.port,
+            self.path(),
+            self.body.to_string().replace('\'', "'\\''")
+        )
+    }
+}
+
+/// Rows of numbers for one protocol as a body of the other: `instances` ↔ `inputs`.
+pub fn body(input: &Value, protocol: Protocol) -> Value {
+    match (protocol, input.get("instances").and_then(Value::as_array)) {
+        (Protocol::V2, Some(rows)) => {
+            let columns = rows.first().and_then(Value::as_array).map_or(0, Vec::len);
+            let data: Vec<Value> = rows.iter().filter_map(Value::as_array).flatten().cloned().collect();
+            json!({"inputs": [{"name": "input-0", "shape": [rows.len(), columns], "datatype": "FP32", "data": data}]})
+        }
+        _ => input.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_become_one_tensor_for_v2() {
+        let v2 = body(&json!({"instances": [[1.0, 2.0], [3.0, 4.0]]}), Protocol::V2);
+        assert_eq!(v2["inputs"][0]["shape"], json!([2, 2]));
+        assert_eq!(v2["inputs"][0]["data"], json!([1.0, 2.0, 3.0, 4.0]));
+        let own = json!({"inputs": []});
+        assert_eq!(body(&own, Protocol::V2), own);
+    }
+
+    #[test]
+    fn the_curl_line_survives_a_quote_in_the_body() {
+        let request = Request { name: "m".into(), host: "h".into(), port: 1, protocol: Protocol::V1, body: json!({"instances": ["it's"]}) };
+        assert!(request.curl().ends_with(r#"-d '{"instances":["it'\''s"]}'"#), "{}", request.curl());
+    }
+}

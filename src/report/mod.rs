@@ -1,0 +1,34 @@
+//! Every byte out: stdout is data, stderr is talk. Nothing else in the program prints.
+
+mod bundle;
+mod closing;
+mod failure;
+mod json;
+mod log;
+mod pending;
+mod plain;
+mod plan;
+mod printer;
+mod sanitize;
+mod status;
+mod style;
+mod table;
+mod units;
+mod view;
+
+pub use bundle::bundle_summary;
+pub use failure::{failure_json, failure_text};
+pub use json::{document, line};
+pub use log::EventLog;
+pub use plan::plan_tree;
+pub use plain::{Line, Plain};
+pub use printer::{Captured, Printer};
+pub use sanitize::{one_line, sanitize};
+pub use status::status_board;
+pub use style::{Palette, Tone};
+pub use table::{Cell, Table};
+pub use units::{bytes, seconds, values};
+pub use view::View;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! The plan as a tree: stages with what they need, then what is installed and where each setting came from.
+
+use std::fmt::Write as _;
+
+use super::{Palette, Table, Tone, bytes};
+use crate::plan::{Plan, Target};
+
+/// The human view of a plan.
+pub fn plan_tree(plan: &Plan, palette: Palette) -> String {
+    let mut out = String::new();
+    let place = match &plan.target {
+        Target::Kind { node_image, port, .. } => format!("kind, node {node_image}, ingress on 127.0.0.1:{port}"),
+        Target::Existing { context } => format!("existing cluster of context {context}"),
+    };
+    let _ = writeln!(out, "{}", palette.paint(Tone::Strong, &format!("cluster {} ({}, profile {})", plan.cluster, plan.set, plan.profile)));
+    let _ = writeln!(out, "{place}\n");
+    let _ = writeln!(out, "{}", palette.paint(Tone::Strong, "stages (one starts when all it needs are done)"));
+    let last = plan.stages.len().saturating_sub(1);
+    let width = plan.stages.iter().map(|stage| stage.id.to_string().len()).max().unwrap_or(0);
+    for (number, stage) in plan.stages.iter().enumerate() {
+        let branch = if number == last { "└─" } else { "├─" };
+        let needs: Vec<String> = stage.needs.iter().map(ToString::to_string).collect();
+        let needs = if needs.is_empty() { "at once".to_owned() } else { format!("after {}", needs.join(", ")) };
+        let id = format!("{:width$}", stage.id.to_string());
+        let _ = writeln!(out, "{branch} {id}  {:<28} {}", stage.title, palette.paint(Tone::Faint, &needs));
+        let bar = if number == last { " " } else { "│" };
+        for check in &stage.checks {
+            let _ = writeln!(out, "{bar}    {}", palette.paint(Tone::Faint, &format!("✓ {}", check.id)));
+        }
+    }
+    let mut components = Table::new(&["component", "version", "manifests", "images", "what it really is"]);
+    for component in &plan.components {
+        let size: u64 = component.files.iter().map(|file| file.size).sum();
+        let mut stand_ins: Vec<String> = component
+            .images
+            .iter()
+            .filter_map(|image| image.substitute.as_ref())
+            .map(|substitute| format!("{} {}", substitute.name, substitute.version.as_deref().unwrap_or_default()).trim().to_owned())
+            .collect();
+        stand_ins.dedup();
+        components.row([
+            component.title.as_str().into(),
+            component.version.as_str().into(),
+            bytes(size).into(),
+            component.images.len().to_string().into(),
+            stand_ins.join(", ").into(),
+        ]);
+    }
+    let _ = writeln!(out, "\n{}", components.render(palette));
+    if let Some(bundle) = &plan.bundle {
+        let _ = writeln!(out, "bundle {} ({}, {}): nothing is downloaded", bundle.path, bundle.name, bundle.architecture);
+    } else {
+        let _ = writeln!(out, "manifests to have: {}; images are pulled by the node", bytes(plan.manifest_bytes));
+    }
+    for line in crate::state::patches(plan) {
+        let _ = writeln!(out, "bundle's own change: {line}");
+    }
+    let mut settings = Table::new(&["setting", "value", "from"]);
+    for origin in &plan.settings {
+        settings.row([origin.key.as_str().into(), origin.value.as_str().into(), origin.source.to_string().into()]);
+    }
+    let _ = write!(out, "\n{}", settings.render(palette));
+    out
+}

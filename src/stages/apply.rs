@@ -1,0 +1,95 @@
+//! Sending waves of objects: many at a time, transient answers tried again, nothing claimed that a controller owns.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, stream};
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::Context;
+use crate::catalog::{NeverClaimed, Object, RestMap, embedded};
+use crate::cluster::{Cluster, ClusterError};
+use crate::error::{Exit, Failure};
+use crate::event::EventKind;
+use crate::health::interrupted;
+use crate::plan::{StageId, Wave};
+
+/// Requests in flight; an API server on two cores gains nothing from more.
+const IN_FLIGHT: usize = 24;
+/// How long transient answers to one object are tried again.
+const PATIENCE: Duration = Duration::from_secs(150);
+
+/// Applies waves one after the other; after each its checks must turn green.
+pub(super) async fn waves(ctx: &Context, stage: &StageId, waves: &[Wave], rest: &RestMap, cancel: &CancellationToken) -> Result<(), Failure> {
+    let cluster = ctx.cluster()?;
+    let claimed = embedded::never_claimed()?;
+    for wave in waves {
+        let requests: Vec<_> = wave.objects.iter().map(|object| one(ctx, stage, cluster, rest, &claimed, object, cancel)).collect();
+        let mut sending = stream::iter(requests).buffer_unordered(IN_FLIGHT);
+        while let Some(result) = sending.next().await {
+            result?;
+        }
+        drop(sending);
+        super::checks::all_green(ctx, stage, &wave.checks, cancel).await?;
+    }
+    Ok(())
+}
+
+async fn one(
+    ctx: &Context,
+    stage: &StageId,
+    cluster: &Cluster,
+    rest: &RestMap,
+    claimed: &NeverClaimed,
+    object: &Object,
+    cancel: &CancellationToken,
+) -> Result<(), Failure> {
+    let path = rest.path(object)?;
+    let started = Instant::now();
+    let mut pause = Duration::from_millis(150);
+    let mut attempt = 0;
+    loop {
+        if cancel.is_cancelled() {
+            return Err(interrupted());
+        }
+        match try_once(ctx, cluster, claimed, object, &path).await {
+            Ok(changed) => {
+                ctx.events.tell(EventKind::ObjectApplied { stage: stage.clone(), object: object.to_string(), changed });
+                return Ok(());
+            }
+            Err(error) if error.is_transient() && started.elapsed() < PATIENCE => {
+                attempt += 1;
+                // The first few tries are a cluster's ordinary start; a person hears of it when it lasts.
+                if attempt >= 4 {
+                    ctx.events.tell(EventKind::Retried { stage: stage.clone(), what: format!("apply {object}"), reason: error.to_string(), attempt });
+                }
+            }
+            Err(error) => return Err(refused(object, &error)),
+        }
+        tokio::select! {
+            () = cancel.cancelled() => return Err(interrupted()),
+            () = sleep(pause) => {}
+        }
+        pause = (pause * 2).min(Duration::from_secs(2));
+    }
+}
+
+/// One try; answers whether the server's object is another one now.
+async fn try_once(ctx: &Context, cluster: &Cluster, claimed: &NeverClaimed, object: &Object, path: &str) -> Result<bool, ClusterError> {
+    let live = if ctx.is_fresh() && !claimed.needs_live(object) { None } else { cluster.find(path).await? };
+    let body = claimed.strip(object, live.as_ref());
+    let now = cluster.apply(path, &body).await?;
+    let version = |value: &Value| value.pointer("/metadata/resourceVersion").cloned();
+    Ok(live.is_none_or(|live| version(&live) != version(&now)))
+}
+
+fn refused(object: &Object, error: &ClusterError) -> Failure {
+    let mut failure = Failure::from(error.clone());
+    failure.cause = Some(failure.what);
+    failure.what = format!("cannot apply {object}");
+    if failure.exit == Exit::NotRunning {
+        failure.exit = Exit::StageFailed;
+    }
+    failure
+}

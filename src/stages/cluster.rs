@@ -1,0 +1,169 @@
+//! The cluster itself: ours by kind, or one that is there already.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Context, Ended, checks};
+use crate::catalog::embedded;
+use crate::cluster::Cluster;
+use crate::docker::{Engine, Node};
+use crate::error::{Exit, Failure};
+use crate::kind::{Configuration, Create, Kind, Proxies, configuration, kubeconfig};
+use crate::plan::{GATEWAY_NODE_PORT, Stage, Target};
+
+/// Bound on `kind create`, a pull of the node image included.
+const CREATE: Duration = Duration::from_secs(9 * 60);
+
+pub(super) async fn run(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> Result<Ended, Failure> {
+    let skipped = match &ctx.plan.target {
+        Target::Existing { context } => {
+            existing(ctx, context).await?;
+            true
+        }
+        Target::Kind { node_image, port, .. } => ours(ctx, node_image, *port, cancel).await?,
+    };
+    checks::all_green(ctx, &stage.id, &stage.checks, cancel).await?;
+    Ok(if skipped { Ended::Skipped("it is there".into()) } else { Ended::Done })
+}
+
+async fn existing(ctx: &Context, context: &str) -> Result<(), Failure> {
+    let files = kubeconfig::files(ctx.settings.environment.kubeconfig.as_deref(), ctx.settings.environment.home.as_deref());
+    let mut texts = Vec::new();
+    for file in files {
+        if let Ok(text) = fs_err::tokio::read_to_string(&file).await {
+            texts.push((file.display().to_string(), text));
+        }
+    }
+    let cluster = Cluster::from_texts(&texts, Some(context)).await?;
+    cluster.version().await?;
+    drop(ctx.cluster.set(cluster));
+    Ok(())
+}
+
+/// Makes sure that our node runs; answers true when it was there before.
+async fn ours(ctx: &Context, node_image: &str, port: u16, cancel: &CancellationToken) -> Result<bool, Failure> {
+    let engine = ctx.engine()?;
+    let name = ctx.plan.cluster.as_str();
+    let kind = driver(ctx)?;
+    let nodes = engine.nodes(name).await?;
+    let known = ctx.state().created;
+    let begun = ctx.state().creating;
+    if !nodes.is_empty() && !known && !begun {
+        return Err(foreign(name, &nodes));
+    }
+    let there = !nodes.is_empty() && known;
+    if there {
+        wake(engine, &nodes).await?;
+    } else {
+        if !nodes.is_empty() {
+            ctx.events.note(format!("an earlier run was stopped while it made {name}: starting over"));
+            kind.delete(name, &ctx.paths.kubeconfig).await?;
+        }
+        create(ctx, &kind, node_image, port, cancel).await?;
+    }
+    let node = engine.nodes(name).await?.into_iter().find(|node| node.role == "control-plane").ok_or_else(|| {
+        Failure::new("CLUSTER_GONE", Exit::StageFailed, format!("the node of cluster {name} is gone")).hint("run `quickstart up` again")
+    })?;
+    drop(ctx.node.set(node.name));
+    if there && !ctx.paths.kubeconfig.exists() {
+        let text = kind.kubeconfig(name).await?;
+        crate::state::persist::write(&ctx.paths.kubeconfig, text.as_bytes(), true).map_err(|error| Failure::internal(error.to_string()))?;
+    }
+    drop(ctx.cluster.set(Cluster::from_file(&ctx.paths.kubeconfig, None).await?));
+    if !there {
+        switch_context(ctx, &kind).await;
+    }
+    Ok(there)
+}
+
+/// kind with the engine and the proxies that we use ourselves.
+pub(super) fn driver(ctx: &Context) -> Result<Kind, Failure> {
+    Ok(Kind::new(ctx.kind()?.clone(), &ctx.engine()?.endpoint().host, &proxies(&ctx.settings.environment), &[]))
+}
+
+/// The environment's proxies in kind's form.
+pub fn proxies(environment: &crate::config::Environment) -> Proxies {
+    Proxies { any: environment.proxies.any(), no_proxy: environment.proxies.none.clone() }
+}
+
+async fn create(ctx: &Context, kind: &Kind, node_image: &str, port: u16, cancel: &CancellationToken) -> Result<(), Failure> {
+    let name = ctx.plan.cluster.as_str();
+    // A new cluster has none of what the journal of an old one says.
+    ctx.change(|state| {
+        state.creating = true;
+        state.created = false;
+        state.stages.clear();
+    })?;
+    let wanted = Configuration {
+        name: name.to_owned(),
+        node_image: Some(node_image.to_owned()),
+        host_port: port,
+        node_port: GATEWAY_NODE_PORT,
+        feature_gates: ctx.plan.kind_settings.feature_gates.clone(),
+    };
+    let configuration = configuration(&embedded::kind_template()?, &wanted);
+    let create = Create { name, configuration: &configuration, kubeconfig: &ctx.paths.kubeconfig, deadline: CREATE };
+    let said = |line: &str| tracing::info!(target: "kind", "{line}");
+    if let Err(error) = kind.create(&create, cancel, &said).await {
+        let mut failure = Failure::from(error);
+        if failure.exit != Exit::Interrupted {
+            let logs = ctx.paths.folder.join("kind-logs");
+            if kind.export_logs(name, &logs).await.is_ok() {
+                failure.hint = Some(format!("{}; the node's logs are in {}", failure.hint.unwrap_or_default(), logs.display()).trim_start_matches("; ").to_owned());
+            }
+        }
+        // Never a half-made node in the way of the next try.
+        kind.delete(name, &ctx.paths.kubeconfig).await.ok();
+        return Err(failure);
+    }
+    ctx.change(|state| {
+        state.creating = false;
+        state.created = true;
+    })?;
+    ctx.mark_fresh();
+    Ok(())
+}
+
+async fn wake(engine: &Engine, nodes: &[Node]) -> Result<(), Failure> {
+    for node in nodes.iter().filter(|node| !node.is_running()) {
+        engine.start(&node.id).await?;
+    }
+    Ok(())
+}
+
+fn foreign(name: &str, nodes: &[Node]) -> Failure {
+    let containers: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
+    Failure::new("CLUSTER_FOREIGN", Exit::Prerequisite, format!("a kind cluster {name} is there already, and quickstart did not make it"))
+        .cause(format!("container {}", containers.join(", ")))
+        .hint(format!("take another name with --name, or take that one away with `kind delete cluster --name {name}`"))
+}
+
+/// Puts the cluster into the user's kubeconfig. The cluster works without it, so trouble there is told and does not end the run.
+async fn switch_context(ctx: &Context, kind: &Kind) {
+    let environment = &ctx.settings.environment;
+    let files = kubeconfig::files(environment.kubeconfig.as_deref(), environment.home.as_deref());
+    let Some(file) = kubeconfig::written_file(&files).await.map(std::path::Path::to_path_buf) else { return };
+    let before = kubeconfig::current_context(&files).await.ok().flatten().map(|(context, _)| context);
+    let ours = format!("kind-{}", ctx.plan.cluster);
+    if let Err(error) = kind.export_kubeconfig(&ctx.plan.cluster, &file).await {
+        let failure = Failure::from(error);
+        ctx.events.note(format!("{} was not changed: {}; `kubectl --kubeconfig {}` works", file.display(), failure.what, ctx.paths.kubeconfig.display()));
+        return;
+    }
+    if ctx.settings.keep_context
+        && let Err(error) = kubeconfig::set_current_context(&file, before.as_deref()).await
+    {
+        ctx.events.note(format!("the current context could not be put back: {error}"));
+    }
+    let remembered = ctx.change(|state| {
+        // A second `up` must not take our own context for the one before.
+        if before.as_deref() != Some(ours.as_str()) {
+            state.context_before = before;
+        }
+        state.context_file = Some(file.display().to_string());
+    });
+    if let Err(failure) = remembered {
+        ctx.events.note(failure.what);
+    }
+}

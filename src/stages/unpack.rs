@@ -1,0 +1,148 @@
+//! Out of the bundle: small files into the cache, images as streams, everything hashed on its way.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read};
+
+use tokio::sync::mpsc;
+use tokio_util::bytes::Bytes;
+use tokio_util::io::StreamReader;
+use tokio_util::sync::CancellationToken;
+
+use super::Context;
+use crate::bundle::{Bundle, BundleError, Entry, Index};
+use crate::docker::Engine;
+use crate::error::{Exit, Failure};
+use crate::event::EventKind;
+use crate::fetch::Cache;
+use crate::health::interrupted;
+use crate::plan::StageId;
+
+const CHUNK: usize = 1024 * 1024;
+
+/// The entry of a path.
+pub(super) fn entry<'a>(index: &'a Index, path: &str) -> Option<&'a Entry> {
+    index.files.iter().find(|entry| entry.path == path)
+}
+
+fn open(ctx: &Context) -> Result<Bundle, Failure> {
+    let path = ctx.bundle_path.as_ref().ok_or_else(|| {
+        Failure::new("BUNDLE_UNREADABLE", Exit::Usage, "something of the bundle is needed, and the bundle is not there any more")
+            .hint("name it with `quickstart up --bundle FILE`")
+    })?;
+    Ok(Bundle::open(path)?)
+}
+
+/// Puts manifests, kind and the model into the cache where they are not there yet: one pass over the bundle.
+pub(super) async fn missing(ctx: &Context, cache: &Cache, cancel: &CancellationToken) -> Result<(), Failure> {
+    let Some(index) = &ctx.bundle else { return Ok(()) };
+    let wanted: BTreeSet<&str> = index
+        .manifests
+        .iter()
+        .map(|manifest| manifest.path.as_str())
+        .chain(index.kind.iter().map(|kind| kind.path.as_str()))
+        .chain(index.model.iter().map(|model| model.path.as_str()))
+        .collect();
+    let mut absent = BTreeSet::new();
+    for path in wanted {
+        if let Some(entry) = entry(index, path)
+            && cache.get(&entry.sha256).await?.is_none()
+        {
+            absent.insert(entry.path.clone());
+        }
+    }
+    if absent.is_empty() {
+        return Ok(());
+    }
+    let bundle = open(ctx)?;
+    let runtime = tokio::runtime::Handle::current();
+    let (cache, cancel) = (cache.clone(), cancel.clone());
+    tokio::task::spawn_blocking(move || -> Result<(), Failure> {
+        let mut small: Vec<(Entry, Vec<u8>)> = Vec::new();
+        bundle.extract(|entry| absent.contains(&entry.path), &mut |entry, reader| {
+            if cancel.is_cancelled() {
+                return Err(io::Error::other("interrupted"));
+            }
+            let mut bytes = Vec::with_capacity(usize::try_from(entry.size).unwrap_or(0).min(64 * 1024 * 1024));
+            reader.read_to_end(&mut bytes)?;
+            small.push((entry.clone(), bytes));
+            Ok(())
+        })?;
+        for (entry, bytes) in small {
+            runtime.block_on(cache.put_reader(&entry.path, &entry.sha256, bytes.as_slice(), &crate::fetch::quiet))?;
+        }
+        Ok(())
+    })
+    .await
+    .map_err(|error| Failure::internal(error.to_string()))?
+}
+
+/// Loads the node image into the engine, unless just this image is there.
+pub(super) async fn node_image(ctx: &Context, index: &Index, cancel: &CancellationToken) -> Result<(), Failure> {
+    let Some(node) = &index.node else { return Ok(()) };
+    if ctx.settings.node_image.is_some() || node.archive.is_empty() {
+        return Ok(());
+    }
+    let engine = ctx.engine()?;
+    if engine.image_id(&node.reference).await?.as_deref() == Some(node.id.as_str()) {
+        return Ok(());
+    }
+    if engine.image_id(&node.id).await?.is_none() {
+        ctx.events.note(format!("loading node image {}", node.reference));
+        let engine: Engine = engine.clone();
+        stream_entry(ctx, &StageId::Fetch, &node.archive, cancel, |reader, told| async move { engine.load(reader, &told).await.map(|_| ()).map_err(Failure::from) })
+            .await?;
+    }
+    if node.local != node.reference {
+        ctx.engine()?.tag(&node.id, &node.reference).await?;
+    }
+    Ok(())
+}
+
+/// Streams one entry of the bundle to `consume` with back-pressure; succeeds when both the consumer and the checksum are content.
+pub(super) async fn stream_entry<F, W>(ctx: &Context, stage: &StageId, path: &str, cancel: &CancellationToken, consume: F) -> Result<(), Failure>
+where
+    F: FnOnce(Box<dyn tokio::io::AsyncRead + Send + Unpin>, Box<dyn Fn(u64) + Send + Sync>) -> W,
+    W: Future<Output = Result<(), Failure>>,
+{
+    let bundle = open(ctx)?;
+    let total = ctx.bundle.as_ref().and_then(|index| entry(index, path)).map(|entry| entry.size);
+    let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(4);
+    let wanted = path.to_owned();
+    let reading = tokio::task::spawn_blocking(move || -> Result<(), BundleError> {
+        bundle.extract(|entry| entry.path == wanted, &mut |_, reader| pump(reader, &sender))
+    });
+    let events = ctx.events.clone();
+    let (what, at) = (path.to_owned(), stage.clone());
+    let told = Box::new(move |done: u64| events.tell(EventKind::BytesMoved { stage: at.clone(), what: what.clone(), done, total }));
+    let reader = StreamReader::new(tokio_stream(receiver));
+    let consumed = tokio::select! {
+        () = cancel.cancelled() => return Err(interrupted()),
+        consumed = consume(Box::new(reader), told) => consumed,
+    };
+    let read = reading.await.map_err(|error| Failure::internal(error.to_string()))?;
+    match (read, consumed) {
+        // A damaged archive fails at both ends; the reader's word, such as a wrong checksum, is the better explanation.
+        (Err(error), _) => Err(error.into()),
+        (Ok(()), Err(failure)) => Err(failure),
+        (Ok(()), Ok(())) => Ok(()),
+    }
+}
+
+fn pump(reader: &mut dyn Read, sender: &mpsc::Sender<io::Result<Bytes>>) -> io::Result<()> {
+    loop {
+        let mut chunk = vec![0; CHUNK];
+        let count = reader.read(&mut chunk)?;
+        if count == 0 {
+            return Ok(());
+        }
+        chunk.truncate(count);
+        // A consumer that has gone away has its own error to tell.
+        if sender.blocking_send(Ok(Bytes::from(chunk))).is_err() {
+            return Ok(());
+        }
+    }
+}
+
+fn tokio_stream(receiver: mpsc::Receiver<io::Result<Bytes>>) -> impl futures_util::Stream<Item = io::Result<Bytes>> + Send + Unpin {
+    Box::pin(futures_util::stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await?, receiver)) }))
+}

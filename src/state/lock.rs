@@ -1,0 +1,72 @@
+//! One command at a time changes a cluster: a lock that ends with the process, whatever ends it.
+
+use std::fs::TryLockError;
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::Path;
+use std::time::Duration;
+
+use fs_err as fs;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::StateError;
+
+/// Held while the value lives.
+#[derive(Debug)]
+pub struct Lock {
+    _file: std::fs::File,
+}
+
+impl Lock {
+    /// Takes the lock, waiting up to `patience` for whoever has it; `waiting` hears once who that is.
+    pub async fn take(path: &Path, verb: &str, patience: Duration, cancel: &CancellationToken, waiting: impl FnOnce(&str)) -> Result<Self, StateError> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(StateError::Io)?;
+        }
+        let file = fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).map_err(StateError::Io)?;
+        let mut file = file.into_parts().0;
+        let started = Instant::now();
+        let mut waiting = Some(waiting);
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(error)) => return Err(StateError::Io(error)),
+                Err(TryLockError::WouldBlock) => {
+                    let mut holder = String::new();
+                    file.rewind().ok();
+                    file.read_to_string(&mut holder).ok();
+                    let holder = if holder.trim().is_empty() { "another quickstart".to_owned() } else { holder.trim().to_owned() };
+                    if let Some(waiting) = waiting.take() {
+                        waiting(&holder);
+                    }
+                    if started.elapsed() >= patience || cancel.is_cancelled() {
+                        return Err(StateError::Held { holder });
+                    }
+                    sleep(Duration::from_millis(250)).await;
+                }
+            }
+        }
+        file.set_len(0).map_err(StateError::Io)?;
+        file.rewind().map_err(StateError::Io)?;
+        writeln!(file, "`quickstart {verb}`, process {}", std::process::id()).map_err(StateError::Io)?;
+        Ok(Self { _file: file })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_second_is_told_who_holds_it_and_gets_it_when_the_first_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let cancel = CancellationToken::new();
+        let first = Lock::take(&path, "up", Duration::ZERO, &cancel, |_| {}).await.unwrap();
+        let mut told = String::new();
+        let error = Lock::take(&path, "down", Duration::ZERO, &cancel, |holder| told = holder.to_owned()).await.unwrap_err();
+        assert!(told.contains("quickstart up") && error.to_string().contains("quickstart up"), "{told} / {error}");
+        drop(first);
+        Lock::take(&path, "down", Duration::ZERO, &cancel, |_| {}).await.unwrap();
+    }
+}

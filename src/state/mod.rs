@@ -1,0 +1,64 @@
+//! What is remembered of a cluster between two commands: `state.json`, its lock, and how files of ours are written.
+
+mod lock;
+pub mod persist;
+mod record;
+
+pub use lock::Lock;
+pub use record::{Done, State, VERSION, patches};
+
+use crate::error::{Exit, Explain};
+
+/// The state folder cannot be used as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// Reading or writing failed.
+    #[error("cannot use the state folder")]
+    Io(#[source] std::io::Error),
+    /// Written by a newer program.
+    #[error("{path} has version {found}, this program reads up to {known}")]
+    Newer {
+        /// File.
+        path: String,
+        /// Its version.
+        found: u64,
+        /// Ours.
+        known: u32,
+    },
+    /// Not what we write.
+    #[error("{path} cannot be read: {message}")]
+    Damaged {
+        /// File.
+        path: String,
+        /// What the parser says.
+        message: String,
+    },
+    /// Another command is at work.
+    #[error("{holder} is at work on this cluster")]
+    Held {
+        /// Who.
+        holder: String,
+    },
+}
+
+impl Explain for StateError {
+    fn id(&self) -> &'static str {
+        match self {
+            Self::Io(_) => "STATE_IO",
+            Self::Newer { .. } => "STATE_NEWER",
+            Self::Damaged { .. } => "STATE_DAMAGED",
+            Self::Held { .. } => "BUSY",
+        }
+    }
+    fn exit(&self) -> Exit {
+        Exit::Prerequisite
+    }
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Io(_) => "free some space, or name another folder with QUICKSTART_STATE_DIR".into(),
+            Self::Newer { .. } => "use the newer quickstart that made this cluster, or take it away with that one's `down`".into(),
+            Self::Damaged { .. } => "`quickstart down` takes the cluster away without this file".into(),
+            Self::Held { .. } => "wait for it to end, or stop it with Ctrl-C there".into(),
+        })
+    }
+}

@@ -1,0 +1,186 @@
+//! `state.json`: what we know of a cluster of ours between two commands, and the journal of its stages.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+
+use super::{StateError, persist};
+use crate::bundle::Substitute;
+use crate::plan::{Plan, StageId, Target};
+
+/// The format this program writes, and the newest that it reads.
+pub const VERSION: u32 = 1;
+
+/// Everything that we remember of one cluster.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct State {
+    /// Format version.
+    pub version: u32,
+    /// Cluster name.
+    pub name: String,
+    /// The program that wrote it.
+    pub created_by: String,
+    /// `kind`, or the context of an existing cluster.
+    pub target: String,
+    /// Profile.
+    pub profile: String,
+    /// Version set.
+    pub set: String,
+    /// Component → version.
+    pub components: BTreeMap<String, String>,
+    /// Mapped port of 127.0.0.1.
+    pub port: Option<u16>,
+    /// Node image.
+    pub node_image: Option<String>,
+    /// The user's current kubectl context before `up` switched it.
+    #[serde(default)]
+    pub context_before: Option<String>,
+    /// Kubeconfig in which we switched it.
+    #[serde(default)]
+    pub context_file: Option<String>,
+    /// What stands in for what: image reference or manifest → the thing that really is there.
+    #[serde(default)]
+    pub substitutes: BTreeMap<String, Substitute>,
+    /// Changes that only the bundle's stand-ins needed, as sentences.
+    #[serde(default)]
+    pub patches: Vec<String>,
+    /// The demo's host, where there is a demo.
+    #[serde(default)]
+    pub demo_host: Option<String>,
+    /// Path of the bundle that the cluster was made from.
+    #[serde(default)]
+    pub bundle: Option<String>,
+    /// True while the node is being made: what an interrupted run left is ours to take away.
+    #[serde(default)]
+    pub creating: bool,
+    /// True once the node was created for this state.
+    #[serde(default)]
+    pub created: bool,
+    /// Stage → how it was done.
+    #[serde(default)]
+    pub stages: BTreeMap<StageId, Done>,
+}
+
+/// A stage that was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// sha256 of everything that went into it.
+    pub digest: String,
+    /// RFC 3339.
+    pub at: String,
+    /// Milliseconds.
+    pub took_ms: u64,
+}
+
+impl State {
+    /// A state for a plan that is about to be carried out for the first time.
+    pub fn fresh(plan: &Plan) -> Self {
+        let mut state = Self {
+            version: VERSION,
+            name: plan.cluster.clone(),
+            created_by: String::new(),
+            target: String::new(),
+            profile: String::new(),
+            set: String::new(),
+            components: BTreeMap::new(),
+            port: None,
+            node_image: None,
+            context_before: None,
+            context_file: None,
+            substitutes: BTreeMap::new(),
+            patches: Vec::new(),
+            demo_host: None,
+            bundle: None,
+            creating: false,
+            created: false,
+            stages: BTreeMap::new(),
+        };
+        state.take(plan);
+        state
+    }
+
+    /// Takes over what a plan says.
+    pub fn take(&mut self, plan: &Plan) {
+        self.created_by = format!("quickstart {}", env!("CARGO_PKG_VERSION"));
+        self.profile.clone_from(&plan.profile);
+        self.set.clone_from(&plan.set);
+        self.components = plan.components.iter().map(|component| (component.name.clone(), component.version.clone())).collect();
+        (self.target, self.node_image) = match &plan.target {
+            Target::Kind { node_image, .. } => ("kind".to_owned(), Some(node_image.clone())),
+            Target::Existing { context } => (context.clone(), None),
+        };
+        self.port = plan.port();
+        self.demo_host = plan.demo.as_ref().map(|demo| demo.host.clone());
+        if plan.bundle.is_some() {
+            self.substitutes = substitutes(plan);
+            self.patches = patches(plan);
+        }
+    }
+
+    /// Reads a state; `None` where there is none.
+    pub fn read(path: &Path) -> Result<Option<Self>, StateError> {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StateError::Io(error)),
+        };
+        let damaged = |error: serde_json::Error| StateError::Damaged { path: path.display().to_string(), message: error.to_string() };
+        let value: serde_json::Value = serde_json::from_str(&text).map_err(damaged)?;
+        let version = value.get("version").and_then(serde_json::Value::as_u64).unwrap_or(0);
+        if version > u64::from(VERSION) {
+            return Err(StateError::Newer { path: path.display().to_string(), found: version, known: VERSION });
+        }
+        serde_json::from_value(value).map(Some).map_err(damaged)
+    }
+
+    /// Replaces the state on disk.
+    pub fn write(&self, path: &Path) -> Result<(), StateError> {
+        let mut text = serde_json::to_vec_pretty(self).map_err(|error| StateError::Damaged { path: path.display().to_string(), message: error.to_string() })?;
+        text.push(b'\n');
+        persist::write(path, &text, true).map_err(StateError::Io)
+    }
+}
+
+fn substitutes(plan: &Plan) -> BTreeMap<String, Substitute> {
+    let images = plan
+        .components
+        .iter()
+        .flat_map(|component| &component.images)
+        .filter_map(|image| Some((image.reference.clone(), image.substitute.clone()?)));
+    let files = plan.components.iter().flat_map(|component| {
+        component.files.iter().filter_map(|file| Some((format!("{}/{}", component.name, file.name), file.substitute.clone()?)))
+    });
+    let node = match (&plan.target, plan.bundle.as_ref().and_then(|bundle| bundle.node_substitute.clone())) {
+        (Target::Kind { node_image, .. }, Some(substitute)) => Some((node_image.clone(), substitute)),
+        _ => None,
+    };
+    images.chain(files).chain(node).collect()
+}
+
+/// The bundle's own changes, as `status` and `plan` list them.
+pub fn patches(plan: &Plan) -> Vec<String> {
+    let gates = plan.kind_settings.feature_gates.iter().map(|(gate, on)| format!("kind: featureGates.{gate}: {on}"));
+    let objects = plan.patches.iter().map(|patch| {
+        let name = patch.object.name.as_deref().unwrap_or("*");
+        format!("{}: {} {name}: {}", patch.component, patch.object.kind, patch.reason)
+    });
+    gates.chain(objects).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_state_is_refused_and_a_damaged_one_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        assert!(State::read(&path).unwrap().is_none());
+        fs::write(&path, "{\"version\": 2}").unwrap();
+        assert!(matches!(State::read(&path), Err(StateError::Newer { found: 2, .. })));
+        fs::write(&path, "{\"version\": 1").unwrap();
+        assert!(matches!(State::read(&path), Err(StateError::Damaged { .. })));
+    }
+}

@@ -1,0 +1,167 @@
+//! Asking everybody at once.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use super::types::{ComponentStatus, ContainerStatus, DemoStatus, DeploymentStatus, ManifestStatus, NodeStatus, Report};
+use crate::catalog::{Catalog, RestMap, embedded};
+use crate::cluster::Cluster;
+use crate::gateway;
+use crate::health::{World, ask, rollout};
+use crate::plan::{Check, Probe, Verdict};
+use crate::state::State;
+
+/// Asks the cluster what the state says should be there. `cluster` of `None`: nothing answers.
+pub async fn gather(cluster: Option<&Cluster>, state: &State, catalog: &Catalog, probe: bool) -> Report {
+    let mut report = Report {
+        version: 1,
+        cluster: state.name.clone(),
+        running: false,
+        ready: false,
+        exit: 0,
+        set: state.set.clone(),
+        profile: state.profile.clone(),
+        kubernetes: None,
+        nodes: Vec::new(),
+        url: state.port.map(|port| format!("http://127.0.0.1:{port}")),
+        ingress_ready: None,
+        components: Vec::new(),
+        demo: None,
+        patches: state.patches.clone(),
+        problems: Vec::new(),
+    };
+    if let Some(cluster) = cluster {
+        match cluster.version().await {
+            Ok(version) => {
+                report.running = true;
+                report.kubernetes = Some(version);
+                fill(&mut report, cluster, state, catalog, probe).await;
+            }
+            Err(error) => report.problems.push(error.to_string()),
+        }
+    } else {
+        report.problems.push("the node's container does not run".to_owned());
+    }
+    report.ready = report.running && report.problems.is_empty();
+    report.exit = report.exit().code();
+    report
+}
+
+async fn fill(report: &mut Report, cluster: &Cluster, state: &State, catalog: &Catalog, probe: bool) {
+    let components = catalog.components.iter().filter_map(|component| Some((component, state.components.get(&component.name)?)));
+    let asked = components.map(|(component, version)| async move {
+        let planned = component.versions.iter().find(|known| known.version == *version);
+        let mut names: Vec<&str> = planned
+            .into_iter()
+            .flat_map(|version| &version.images)
+            .flat_map(|image| image.used_by.split([',', ' ']))
+            .filter_map(|user| user.trim().strip_prefix("Deployment/"))
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        let deployments = join_all(names.into_iter().map(|name| deployment(cluster, state, &component.namespace, name))).await;
+        let manifests = planned.into_iter().flat_map(|version| &version.files).filter_map(|file| {
+            let substitute = state.substitutes.get(&format!("{}/{}", component.name, file.name))?.clone();
+            Some(ManifestStatus { file: file.name.clone(), substitute })
+        });
+        ComponentStatus {
+            name: component.name.clone(),
+            title: component.title.clone(),
+            version: version.clone(),
+            ready: deployments.iter().all(|deployment| deployment.why.is_none()),
+            manifests: manifests.collect(),
+            deployments,
+        }
+    });
+    let (nodes, components, ingress, demo) =
+        tokio::join!(nodes(cluster, state), join_all(asked), ingress(state.port), demo(cluster, state, probe));
+    for deployment in components.iter().flat_map(|component| &component.deployments) {
+        if let Some(why) = &deployment.why {
+            report.problems.push(format!("{}/{}: {why}", deployment.namespace, deployment.name));
+        }
+    }
+    report.problems.extend(nodes.iter().filter(|node| !node.ready).map(|node| format!("node {} is not Ready", node.name)));
+    if let Some(Err(why)) = &ingress {
+        report.problems.push(why.clone());
+    }
+    report.problems.extend(demo.as_ref().and_then(|demo| Some(format!("{}/{}: {}", demo.namespace, demo.name, demo.why.as_ref()?))));
+    report.ingress_ready = ingress.map(|answer| answer.is_ok());
+    report.nodes = nodes;
+    report.components = components;
+    report.demo = demo;
+}
+
+async fn nodes(cluster: &Cluster, state: &State) -> Vec<NodeStatus> {
+    let listed = cluster.list("/api/v1/nodes", "").await.unwrap_or_default();
+    let substitute = state.node_image.as_ref().and_then(|image| state.substitutes.get(image)).cloned();
+    listed
+        .iter()
+        .map(|node| NodeStatus {
+            name: node.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            ready: rollout::condition(node, "Ready").is_some_and(|(status, _)| status == "True"),
+            image: state.node_image.clone(),
+            substitute: substitute.clone(),
+        })
+        .collect()
+}
+
+async fn ingress(port: Option<u16>) -> Option<Result<(), String>> {
+    Some(gateway::answers(port?).await.map_err(|error| error.to_string()))
+}
+
+async fn deployment(cluster: &Cluster, state: &State, namespace: &str, name: &str) -> DeploymentStatus {
+    let path = format!("/apis/apps/v1/namespaces/{namespace}/deployments/{name}");
+    let live = cluster.find(&path).await;
+    let number = |pointer: &str| live.as_ref().ok().and_then(Option::as_ref).and_then(|live| live.pointer(pointer)).and_then(Value::as_i64).unwrap_or(0);
+    let containers = live.as_ref().ok().and_then(Option::as_ref).and_then(|live| live.pointer("/spec/template/spec/containers")).and_then(Value::as_array);
+    let containers = containers.into_iter().flatten().map(|container| {
+        let text = |key: &str| container.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        ContainerStatus { name: text("name"), substitute: state.substitutes.get(&text("image")).cloned(), image: text("image") }
+    });
+    let rest = RestMap::default();
+    let check = Check {
+        id: name.to_owned(),
+        probe: Probe::Rollout { namespace: namespace.to_owned(), name: name.to_owned() },
+        hint: String::new(),
+        deadline: 0,
+    };
+    let why = match ask(World { cluster, rest: &rest, demo: None }, &check).await {
+        Verdict::Ready => None,
+        Verdict::Pending(saw) | Verdict::Failed { saw, .. } => Some(saw),
+    };
+    DeploymentStatus {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        desired: live.as_ref().ok().and_then(Option::as_ref).and_then(|live| live.pointer("/spec/replicas")).and_then(Value::as_i64).unwrap_or(1),
+        ready: number("/status/readyReplicas"),
+        available: number("/status/availableReplicas"),
+        why,
+        containers: containers.collect(),
+    }
+}
+
+async fn demo(cluster: &Cluster, state: &State, probe: bool) -> Option<DemoStatus> {
+    let host = state.demo_host.clone()?;
+    let (name, rest) = host.split_once('.')?;
+    let namespace = rest.split('.').next()?.to_owned();
+    let check = Check {
+        id: "demo".into(),
+        probe: Probe::InferenceServiceReady { namespace: namespace.clone(), name: name.to_owned() },
+        hint: String::new(),
+        deadline: 0,
+    };
+    let rest_map = RestMap::default();
+    let mut why = match ask(World { cluster, rest: &rest_map, demo: None }, &check).await {
+        Verdict::Ready => None,
+        Verdict::Pending(saw) | Verdict::Failed { saw, .. } => Some(saw),
+    };
+    let mut prediction = None;
+    if let Some(port) = state.port.filter(|_| probe) {
+        let input: Value = serde_json::from_str(embedded::SAMPLE_INPUT).unwrap_or_else(|_| json!({}));
+        match gateway::post(port, &host, &format!("/v1/models/{name}:predict"), &input).await {
+            Ok(answer) => prediction = Some(answer),
+            Err(error) => why = Some(error.to_string()),
+        }
+    }
+    Some(DemoStatus { namespace, name: name.to_owned(), host: host.clone(), ready: why.is_none(), why, prediction })
+}

@@ -1,0 +1,139 @@
+//! `status -o json`, version 1.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::bundle::Substitute;
+use crate::error::Exit;
+
+/// Everything that `status` knows.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Format version; 1.
+    pub version: u32,
+    /// Cluster name.
+    pub cluster: String,
+    /// The API server answers.
+    pub running: bool,
+    /// Everything is as it should be.
+    pub ready: bool,
+    /// The exit code of `status`.
+    pub exit: u8,
+    /// Version set.
+    pub set: String,
+    /// Profile.
+    pub profile: String,
+    /// API server's version.
+    pub kubernetes: Option<String>,
+    /// Nodes.
+    pub nodes: Vec<NodeStatus>,
+    /// `http://127.0.0.1:PORT`, where kind maps one.
+    pub url: Option<String>,
+    /// Does the gateway answer there?
+    pub ingress_ready: Option<bool>,
+    /// Components, in catalog order.
+    pub components: Vec<ComponentStatus>,
+    /// The demo model.
+    pub demo: Option<DemoStatus>,
+    /// Changes that only the bundle's stand-ins needed.
+    pub patches: Vec<String>,
+    /// What is wrong, one sentence each.
+    pub problems: Vec<String>,
+}
+
+impl Report {
+    /// The exit code that it means.
+    pub fn exit(&self) -> Exit {
+        match (self.running, self.ready) {
+            (false, _) => Exit::NotRunning,
+            (true, false) => Exit::Degraded,
+            (true, true) => Exit::Ok,
+        }
+    }
+}
+
+/// A node.
+#[derive(Clone, Debug, Serialize)]
+pub struct NodeStatus {
+    /// Name.
+    pub name: String,
+    /// Condition Ready.
+    pub ready: bool,
+    /// Image of its container.
+    pub image: Option<String>,
+    /// What that image really is.
+    pub substitute: Option<Substitute>,
+}
+
+/// A component.
+#[derive(Clone, Debug, Serialize)]
+pub struct ComponentStatus {
+    /// Key in the catalog.
+    pub name: String,
+    /// As people write it.
+    pub title: String,
+    /// The version that was asked for.
+    pub version: String,
+    /// All its Deployments are.
+    pub ready: bool,
+    /// Its Deployments.
+    pub deployments: Vec<DeploymentStatus>,
+    /// Manifests that stand in for the pinned ones.
+    pub manifests: Vec<ManifestStatus>,
+}
+
+/// A manifest that is not the pinned file.
+#[derive(Clone, Debug, Serialize)]
+pub struct ManifestStatus {
+    /// File name of the catalog.
+    pub file: String,
+    /// What it really is.
+    pub substitute: Substitute,
+}
+
+/// A Deployment.
+#[derive(Clone, Debug, Serialize)]
+pub struct DeploymentStatus {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// Replicas wanted.
+    pub desired: i64,
+    /// Replicas ready.
+    pub ready: i64,
+    /// Replicas available.
+    pub available: i64,
+    /// Why not all are.
+    pub why: Option<String>,
+    /// Its containers.
+    pub containers: Vec<ContainerStatus>,
+}
+
+/// A container of a Deployment.
+#[derive(Clone, Debug, Serialize)]
+pub struct ContainerStatus {
+    /// Name.
+    pub name: String,
+    /// Image as the Deployment names it.
+    pub image: String,
+    /// What really runs under that name.
+    pub substitute: Option<Substitute>,
+}
+
+/// The demo model.
+#[derive(Clone, Debug, Serialize)]
+pub struct DemoStatus {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// Host header.
+    pub host: String,
+    /// Condition Ready.
+    pub ready: bool,
+    /// Why not.
+    pub why: Option<String>,
+    /// The answer, with `--probe`.
+    pub prediction: Option<Value>,
+}
