@@ -17,6 +17,7 @@ pub mod stages;
 pub mod engine;
 pub mod forward;
 pub mod predict;
+pub mod doctor;
 pub mod status;
 pub mod report;
 pub mod app;

@@ -142,14 +142,13 @@ impl<'a> Files<'a> {
             return Ok(None);
         }
         let mut there = Vec::new();
-        for child in children.iter().filter(|child| !is_attestation(child)) {
-            if let Some(child) = self.present(child, architecture, depth + 1)? {
-                there.push(child);
-            }
+        for child in children {
+            there.extend(self.present(child, architecture, depth + 1)?);
         }
-        if there.len() == children.len() {
+        if &there == children {
             return Ok(Some(descriptor.clone()));
         }
+        there.retain(|child| !is_attestation(child));
         let ours = there.iter().position(|child| platform(child) == Some(("linux", architecture))).unwrap_or(0);
         if ours >= there.len() {
             return Ok(None);
@@ -204,6 +203,6 @@ fn replace(archive: &Path, index: &Value) -> Result<(), BundleError> {
     commit(temporary, archive, 0o600).map_err(failed())
 }
 
-fn unusable(archive: &Path, reason: impl ToString) -> BundleError {
+fn unusable(archive: &Path, reason: impl std::fmt::Display) -> BundleError {
     BundleError::Archive { path: archive.to_owned(), reason: reason.to_string() }
 }

@@ -60,9 +60,11 @@ fn files(index: &Index) -> Result<(), BundleError> {
 
 fn sections(index: &Index) -> Result<(), BundleError> {
     let known: BTreeSet<&str> = index.files.iter().map(|entry| entry.path.as_str()).collect();
-    let refer = |what: &str, path: &str| match known.contains(path) {
-        true => Ok(()),
-        false => Err(BundleError::damaged(INDEX_PATH, format!("{what} is in `{}`, which is not among the files", path.escape_debug()))),
+    let refer = |what: &str, path: &str| {
+        if known.contains(path) {
+            return Ok(());
+        }
+        Err(BundleError::damaged(INDEX_PATH, format!("{what} is in `{}`, which is not among the files", path.escape_debug())))
     };
     let twice = |what: String| BundleError::damaged(INDEX_PATH, format!("{what} is named twice"));
     let mut manifests = BTreeSet::new();

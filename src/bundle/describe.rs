@@ -140,7 +140,11 @@ pub fn describe(index: &Index) -> Summary {
 fn sections(index: &Index) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
     for entry in &index.files {
-        let name = if entry.path.starts_with("images/") { entry.path.trim_end_matches(".tar") } else { entry.path.split('/').next().unwrap_or_default() };
+        let name = if entry.path.starts_with("images/") {
+            entry.path.trim_end_matches(".tar")
+        } else {
+            entry.path.split('/').next().unwrap_or_default()
+        };
         match sections.iter_mut().find(|section| section.name == name) {
             Some(section) => {
                 section.files += 1;

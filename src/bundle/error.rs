@@ -221,7 +221,9 @@ impl Explain for BundleError {
             Self::NotABundle { .. } => "name a file that `quickstart bundle create` wrote".into(),
             Self::Unsafe { .. } | Self::Bomb { .. } => "do not use this file: `quickstart bundle create` writes nothing like it".into(),
             Self::Newer { .. } => "use a newer quickstart".into(),
-            Self::Architecture { machine, .. } => format!("get the bundle for {machine}, or point DOCKER_HOST at a machine of the bundle's architecture"),
+            Self::Architecture { machine, .. } => {
+                format!("get the bundle for {machine}, or point DOCKER_HOST at a machine of the bundle's architecture")
+            }
             Self::Spec { .. } | Self::Field { .. } => "correct the specification and run the same command again".into(),
             Self::Changed { .. } => "run the same command again when nothing else writes to that file".into(),
             Self::Archive { .. } => "save the images again: `quickstart bundle create` does it itself".into(),

@@ -12,7 +12,7 @@ use super::path::check_path;
 use super::{BundleError, INDEX_PATH};
 
 /// Bytes of a tar block.
-pub(super) const BLOCK: u64 = 512;
+pub(super) const BLOCK: usize = 512;
 /// Blocks of zeros behind the last entry that are put up with (tar programs fill up to a record); two are required.
 const MAX_TRAILER: u64 = 1024 * 1024;
 const BUFFER: usize = 256 * 1024;
@@ -60,7 +60,7 @@ impl Stream {
 
     /// Goes over `size` bytes and the padding behind them; a plain archive is not read there.
     pub(super) fn skip(&mut self, size: u64, at: &str) -> Result<(), BundleError> {
-        let whole = size.checked_next_multiple_of(BLOCK).ok_or_else(|| too_large(at))?;
+        let whole = size.checked_next_multiple_of(BLOCK as u64).ok_or_else(|| too_large(at))?;
         match self {
             Self::Plain(file) => {
                 let distance = i64::try_from(whole).map_err(|_| too_large(at))?;
@@ -81,9 +81,8 @@ impl Stream {
 
     /// Reads the zeros between an entry of `size` bytes and the next header.
     pub(super) fn padding(&mut self, size: u64, at: &str) -> Result<(), BundleError> {
-        let mut block = [0; BLOCK as usize];
-        let rest = usize::try_from((BLOCK - size % BLOCK) % BLOCK).unwrap_or(0);
-        let padding = &mut block[..rest];
+        let mut block = [0; BLOCK];
+        let padding = &mut block[..padding(size)];
         self.read_exact(padding).map_err(|error| reading(at, error))?;
         if padding.iter().any(|byte| *byte != 0) {
             return Err(BundleError::damaged(at, "something else than zeros follows it"));
@@ -94,7 +93,7 @@ impl Stream {
     /// Reads what must follow the block of zeros that ended the entries: at least one more, nothing else, and a whole gzip.
     pub(super) fn trailer(&mut self) -> Result<(), BundleError> {
         const AT: &str = "the end of the archive";
-        let mut second = [0; BLOCK as usize];
+        let mut second = [0; BLOCK];
         self.read_exact(&mut second).map_err(|error| reading(AT, error))?;
         let mut zero = second.iter().all(|byte| *byte == 0);
         let mut rest = Vec::new();
@@ -117,6 +116,12 @@ impl Read for Stream {
             Self::Gzip(gzip) => gzip.read(buffer),
         }
     }
+}
+
+/// Bytes between the end of an entry of `size` bytes and the next block.
+pub(super) fn padding(size: u64) -> usize {
+    let block = BLOCK as u64;
+    usize::try_from((block - size % block) % block).unwrap_or_default()
 }
 
 /// What an error of the stream below means.

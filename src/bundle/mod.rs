@@ -6,6 +6,7 @@
 
 mod archive;
 mod check;
+mod compose;
 mod describe;
 mod error;
 mod extract;

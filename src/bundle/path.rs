@@ -33,7 +33,7 @@ pub fn check_path(path: &str) -> Result<(), &'static str> {
 }
 
 /// Whether `name` can be one part of a path.
-pub fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     !name.contains('/') && check_path(name).is_ok()
 }
 
@@ -51,7 +51,13 @@ mod tests {
 
     #[test]
     fn what_a_bundle_holds_is_allowed() {
-        for path in ["manifests/cert-manager/cert-manager.yaml", "bin/kind", "node/image.tar", "model/sklearn-iris/model.joblib", "images/istio.tar"] {
+        for path in [
+            "manifests/cert-manager/cert-manager.yaml",
+            "bin/kind",
+            "node/image.tar",
+            "model/sklearn-iris/model.joblib",
+            "images/istio.tar",
+        ] {
             assert_eq!(check_path(path), Ok(()), "{path}");
         }
     }
@@ -60,8 +66,29 @@ mod tests {
     fn every_way_out_is_refused() {
         let long = "a/".repeat(60) + "b";
         let bad = [
-            "", "/", "/etc/passwd", "..", "../x", "a/../x", "a/..", ".", "./a", "a/./b", "a//b", "a/", "a\\b", "..\\x", "C:\\x", "C:x", "a\0b", "a b", "a\nb",
-            "a\u{202e}b", "é", "~", &long,
+            "",
+            "/",
+            "/etc/passwd",
+            "..",
+            "../x",
+            "a/../x",
+            "a/..",
+            ".",
+            "./a",
+            "a/./b",
+            "a//b",
+            "a/",
+            "a\\b",
+            "..\\x",
+            "C:\\x",
+            "C:x",
+            "a\0b",
+            "a b",
+            "a\nb",
+            "a\u{202e}b",
+            "é",
+            "~",
+            &long,
         ];
         for path in bad {
             assert!(check_path(path).is_err(), "{path:?}");

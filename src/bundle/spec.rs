@@ -141,7 +141,11 @@ fn check_reference(field: String, reference: &str) -> Result<(), BundleError> {
 }
 
 fn version(field: &str, version: &str) -> Result<(), BundleError> {
-    if version.starts_with(|first: char| first.is_ascii_digit()) { Ok(()) } else { Err(BundleError::field(field, "must be a version without `v`, such as 1.34.3")) }
+    if version.starts_with(|first: char| first.is_ascii_digit()) {
+        Ok(())
+    } else {
+        Err(BundleError::field(field, "must be a version without `v`, such as 1.34.3"))
+    }
 }
 
 fn empty(field: String, value: &str) -> Result<(), BundleError> {

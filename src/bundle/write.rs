@@ -1,16 +1,16 @@
 //! The writer: two passes over the sources, one file that appears whole or not at all, the same bytes for the same sources.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::{Compression, GzBuilder};
 use sha2::{Digest, Sha256};
 
+use super::compose::{Source, index, plan};
 use super::extract::{beside, commit};
-use super::frame::{BLOCK, header};
-use super::spec::{group_path, manifest_path, model_path, rank};
-use super::{BundleError, CATALOG_PATH, Entry, INDEX_PATH, Image, Index, KIND_PATH, NODE_PATH, Node, Spec, VERSION, archive, check, seal};
+use super::frame::{BLOCK, header, padding};
+use super::{BundleError, Entry, INDEX_PATH, Index, Spec, check, seal};
 
 const BUFFER: usize = 256 * 1024;
 
@@ -56,12 +56,6 @@ pub enum Phase {
     Write,
 }
 
-/// Where the bytes of an entry come from.
-enum Source {
-    Text(String),
-    File { path: PathBuf, field: String },
-}
-
 /// Writes the bundle of `spec` to `out`, compressed if that ends in `.gz` or `.tgz`; answers with its index.
 ///
 /// Entries, headers and order depend on the sources alone: the same ones make the same bytes. A source that is not the same in both passes
@@ -99,116 +93,6 @@ fn zipped(out: &Path) -> bool {
     out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz") || extension.eq_ignore_ascii_case("tgz"))
 }
 
-/// Archive path and source of every entry, in the order of the archive.
-fn plan(spec: &Spec, sources: &Sources) -> Result<Vec<(String, Source)>, BundleError> {
-    let on_disk = |path: &str, field: String| Source::File { path: PathBuf::from(path), field };
-    let mut manifests: Vec<_> = spec.manifests.iter().enumerate().collect();
-    manifests.sort_by_key(|(_, manifest)| (rank(&manifest.component), &manifest.file));
-    let mut plan: Vec<(String, Source)> = manifests
-        .into_iter()
-        .map(|(at, manifest)| (manifest_path(&manifest.component, &manifest.file), on_disk(&manifest.path, format!("manifests[{at}].path"))))
-        .collect();
-    plan.push((CATALOG_PATH.to_owned(), Source::Text(sources.catalog.clone())));
-    if let Some(kind) = &spec.kind {
-        plan.push((KIND_PATH.to_owned(), on_disk(&kind.path, "kind.path".into())));
-    }
-    if let Some(node) = &spec.node {
-        let saved = sources.node.as_ref().ok_or_else(|| BundleError::field("node", "its image was not saved"))?;
-        holds(saved, &node.local, "node.local")?;
-        plan.push((NODE_PATH.to_owned(), Source::File { path: saved.archive.clone(), field: "node".into() }));
-    }
-    if let Some(model) = &spec.model {
-        let path = model_path(&model.name, &model.path).ok_or_else(|| BundleError::field("model.path", "names no file"))?;
-        plan.push((path, on_disk(&model.path, "model.path".into())));
-    }
-    let mut groups: Vec<&str> = spec.images.iter().map(|image| image.group.as_str()).collect::<BTreeSet<_>>().into_iter().collect();
-    groups.sort_by_key(|group| rank(group));
-    for group in groups {
-        let (at, _) = spec.images.iter().enumerate().find(|(_, image)| image.group == group).unzip();
-        let field = format!("images[{}].group", at.unwrap_or_default());
-        let saved = sources.groups.get(group).ok_or_else(|| BundleError::field(&*field, format!("the images of {group} were not saved")))?;
-        let inside = Tags::of(saved)?;
-        for (at, image) in spec.images.iter().enumerate().filter(|(_, image)| image.group == group) {
-            inside.check(&image.local, &format!("images[{at}].local"))?;
-        }
-        plan.push((group_path(group), Source::File { path: saved.archive.clone(), field }));
-    }
-    Ok(plan)
-}
-
-/// The names inside an archive of images.
-struct Tags<'a> {
-    saved: &'a SavedImages,
-    names: BTreeSet<String>,
-}
-
-impl<'a> Tags<'a> {
-    fn of(saved: &'a SavedImages) -> Result<Self, BundleError> {
-        let names = archive::tags(&saved.archive)?.iter().map(|name| archive::short(name)).collect();
-        Ok(Self { saved, names })
-    }
-
-    fn check(&self, local: &str, field: &str) -> Result<(), BundleError> {
-        if self.names.contains(&archive::short(local)) {
-            return Ok(());
-        }
-        Err(BundleError::field(field, format!("{local} is not in {}", self.saved.archive.display())))
-    }
-}
-
-fn holds(saved: &SavedImages, local: &str, field: &str) -> Result<(), BundleError> {
-    Tags::of(saved)?.check(local, field)
-}
-
-/// The index without its files.
-fn index(spec: &Spec, sources: &Sources) -> Result<Index, BundleError> {
-    let id = |saved: Option<&SavedImages>, local: &str, field: String| {
-        let id = saved.and_then(|saved| saved.ids.get(local)).filter(|id| !id.is_empty());
-        id.cloned().ok_or_else(|| BundleError::field(field, format!("the ID of {local} is not known")))
-    };
-    let mut manifests = spec.manifests.clone();
-    manifests.sort_by(|a, b| (rank(&a.component), &a.file).cmp(&(rank(&b.component), &b.file)));
-    for manifest in &mut manifests {
-        manifest.path = manifest_path(&manifest.component, &manifest.file);
-    }
-    let mut images = Vec::new();
-    for (at, image) in spec.images.iter().enumerate() {
-        let id = id(sources.groups.get(&image.group), &image.local, format!("images[{at}].local"))?;
-        images.push(Image { archive: group_path(&image.group), id, ..image.clone() });
-    }
-    images.sort_by(|a, b| (rank(&a.group), &a.reference).cmp(&(rank(&b.group), &b.reference)));
-    let node = match &spec.node {
-        Some(node) => {
-            let id = id(sources.node.as_ref(), &node.local, "node.local".into())?;
-            Some(Node { archive: NODE_PATH.to_owned(), id, ..node.clone() })
-        }
-        None => None,
-    };
-    let mut kind = spec.kind.clone();
-    if let Some(kind) = &mut kind {
-        KIND_PATH.clone_into(&mut kind.path);
-    }
-    let mut model = spec.model.clone();
-    if let Some(model) = &mut model {
-        model.path = model_path(&model.name, &model.path).unwrap_or_default();
-    }
-    Ok(Index {
-        version: VERSION,
-        name: spec.name.clone(),
-        created_by: concat!("quickstart ", env!("CARGO_PKG_VERSION")).to_owned(),
-        architecture: spec.architecture.clone(),
-        set: spec.set.clone(),
-        files: Vec::new(),
-        manifests,
-        images,
-        node,
-        kind,
-        model,
-        patches: spec.patches.clone(),
-        kind_settings: spec.kind_settings.clone(),
-    })
-}
-
 /// The first pass.
 fn measure(plan: &mut [(String, Source)], on_progress: &mut dyn FnMut(Progress<'_>)) -> Result<Vec<Entry>, BundleError> {
     let mut total = 0;
@@ -239,8 +123,8 @@ fn append(
     on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(), BundleError> {
     let failed = || BundleError::write(format!("write bundle {}", out.display()));
-    let zeros = [0; 2 * BLOCK as usize];
-    let padding = |size: u64| &zeros[..usize::try_from((BLOCK - size % BLOCK) % BLOCK).unwrap_or(0)];
+    let zeros = [0; 2 * BLOCK];
+    let padding = |size: u64| &zeros[..padding(size)];
     let start = |to: &mut dyn Write, path: &str, size: u64| to.write_all(header(path, size)?.as_bytes());
     let length = text.len() as u64;
     start(to, INDEX_PATH, length).and_then(|()| to.write_all(text)).and_then(|()| to.write_all(padding(length))).map_err(failed())?;
@@ -263,34 +147,6 @@ fn append(
         done += entry.size;
     }
     to.write_all(&zeros).map_err(failed())
-}
-
-impl Source {
-    fn open(&self) -> Result<(Box<dyn Read + '_>, u64), BundleError> {
-        match self {
-            Self::Text(text) => Ok((Box::new(text.as_bytes()), text.len() as u64)),
-            Self::File { path, .. } => {
-                let file = fs_err::File::open(path).map_err(|error| self.unusable(&error))?;
-                let size = file.metadata().map_err(|error| self.unusable(&error))?.len();
-                Ok((Box::new(file), size))
-            }
-        }
-    }
-
-    fn unusable(&self, error: &io::Error) -> BundleError {
-        let field = match self {
-            Self::Text(_) => CATALOG_PATH,
-            Self::File { field, .. } => field,
-        };
-        BundleError::field(field, error.to_string())
-    }
-
-    fn path(&self, entry: &Entry) -> PathBuf {
-        match self {
-            Self::Text(_) => PathBuf::from(&entry.path),
-            Self::File { path, .. } => path.clone(),
-        }
-    }
 }
 
 /// Which side of a copy failed.

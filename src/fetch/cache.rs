@@ -95,21 +95,6 @@ impl Cache {
         Err(FetchError::Checksum { what: what.to_owned(), pinned: sha256.to_owned(), found, kept: aside, page: is_page(&head) })
     }
 
-    /// Removes every file that is not whole: what was set aside and what was left in the middle.
-    pub async fn sweep(&self) -> Result<(), FetchError> {
-        let io = || FetchError::io("tidy the download cache");
-        if !fs::try_exists(&self.folder).await.map_err(io())? {
-            return Ok(());
-        }
-        let mut entries = fs::read_dir(&self.folder).await.map_err(io())?;
-        while let Some(entry) = entries.next_entry().await.map_err(io())? {
-            if !is_sum(&entry.file_name().to_string_lossy()) {
-                fs::remove_file(entry.path()).await.map_err(io())?;
-            }
-        }
-        Ok(())
-    }
-
     pub(super) fn rejected(&self, sha256: &str) -> PathBuf {
         self.folder.join(format!("{sha256}.rejected"))
     }
@@ -138,11 +123,6 @@ pub(super) fn sum_of(reader: &mut impl std::io::Read) -> std::io::Result<(Sha256
         sum.update(&buffer[..count]);
         size += count as u64;
     }
-}
-
-/// Sixty-four digits.
-fn is_sum(name: &str) -> bool {
-    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The start of a file looks like a web page.

@@ -38,11 +38,6 @@ struct Inner {
 }
 
 impl Pulse {
-    /// A count that starts at `moved`.
-    pub fn starting_at(moved: u64) -> Self {
-        Self(Arc::new(Inner { moved: AtomicU64::new(moved), beat: Notify::new() }))
-    }
-
     /// `bytes` more have moved.
     pub fn add(&self, bytes: usize) {
         self.0.moved.fetch_add(bytes as u64, Ordering::Relaxed);

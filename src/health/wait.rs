@@ -12,8 +12,11 @@ use crate::plan::{Check, Verdict};
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
 const ONE_ANSWER: Duration = Duration::from_secs(65);
-/// How long a state that looks terminal must last: a pod that is being replaced may still hold the CPU that its successor needs.
-const TERMINAL_LASTS: Duration = Duration::from_secs(15);
+/// How long a state that looks terminal must last: one more look at an image that cannot be had; longer for a pod that does not
+/// fit, since one that is being replaced may still hold the CPU that its successor needs.
+fn must_last(id: &str) -> Duration {
+    Duration::from_secs(if id.starts_with("INSUFFICIENT") { 15 } else { 2 })
+}
 
 /// Asks until the check is green, its deadline passes, or waiting cannot help; `saw` hears every new answer.
 pub async fn until_ready(world: World<'_>, check: &Check, cancel: &CancellationToken, saw: &mut (dyn FnMut(&str) + Send)) -> Result<Duration, Failure> {
@@ -31,7 +34,7 @@ pub async fn until_ready(world: World<'_>, check: &Check, cancel: &CancellationT
             Verdict::Ready => return Ok(started.elapsed()),
             Verdict::Failed { id, saw, hint } => {
                 let since = *terminal_since.get_or_insert_with(Instant::now);
-                if since.elapsed() >= TERMINAL_LASTS {
+                if since.elapsed() >= must_last(&id) {
                     return Err(Failure::new(&id, Exit::StageFailed, format!("{} did not get ready", check.id)).cause(saw).hint(hint.unwrap_or_else(|| check.hint.clone())));
                 }
                 saw

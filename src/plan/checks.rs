@@ -56,6 +56,8 @@ pub(super) fn webhooks(component: &str) -> Vec<Check> {
                                            "networking.knative.dev/ingress-provider": "istio"}},
                    "data": {"external-gateways": "- name: [not a gateway"}}),
         )],
+        // Two workers are always refused. (One model format at two priorities is refused only beside another runtime, so before the
+        // first runtime is there that question was never answered: seen on the real cluster.)
         "kserve" => vec![
             denied(
                 "inferenceservices",
@@ -67,10 +69,9 @@ pub(super) fn webhooks(component: &str) -> Vec<Check> {
                 "runtimes",
                 "clusterservingruntime.kserve-webhook-server.validator",
                 json!({"apiVersion": "serving.kserve.io/v1alpha1", "kind": "ClusterServingRuntime", "metadata": {"name": "quickstart-probe"},
-                       "spec": {"protocolVersions": ["v1"],
-                                "supportedModelFormats": [{"name": "quickstart", "version": "1", "autoSelect": true, "priority": 1},
-                                                          {"name": "quickstart", "version": "1", "autoSelect": true, "priority": 2}],
-                                "containers": [{"name": "kserve-container", "image": "quickstart.invalid/probe:1"}]}}),
+                       "spec": {"containers": [{"name": "kserve-container", "image": "quickstart.invalid/probe:1"}],
+                                "workerSpec": {"containers": [{"name": "one", "image": "quickstart.invalid/probe:1"},
+                                                              {"name": "two", "image": "quickstart.invalid/probe:1"}]}}}),
             ),
         ],
         _ => Vec::new(),

@@ -65,15 +65,18 @@ pub fn foundation<'a>(objects: impl IntoIterator<Item = &'a Object>) -> Vec<Wave
 }
 
 /// The waves of one component, without what [`foundation`] has: base objects → certificates (and their Secrets) → workloads with
-/// their webhook configurations (then `ready` must be green) → objects that those webhooks guard.
+/// their webhook configurations (then `ready` must be green, pods before webhooks) → objects that those webhooks guard.
 pub fn component(objects: &[Object], ready: &[Check]) -> Vec<Wave> {
     let of = |ranks: &[Rank]| objects.iter().filter(|object| ranks.contains(&rank(object))).cloned().collect::<Vec<_>>();
     let certificates = of(&[Rank::Certificate]);
+    // A webhook cannot answer before its pod runs: asked in this order, a failure names the pod and not the webhook behind it.
+    let (webhooks, rollouts): (Vec<Check>, Vec<Check>) = ready.iter().cloned().partition(|check| matches!(check.probe, Probe::Denied { .. }));
     let secrets = certificates.iter().filter(|object| object.gvk.kind == "Certificate").filter_map(secret).collect();
     let waves = [
         Wave { name: "base", objects: of(&[Rank::Base]), checks: Vec::new() },
         Wave { name: "certificates", objects: certificates, checks: secrets },
-        Wave { name: "workloads", objects: of(&[Rank::Workload, Rank::Webhook]), checks: ready.to_vec() },
+        Wave { name: "workloads", objects: of(&[Rank::Workload, Rank::Webhook]), checks: rollouts },
+        Wave { name: "webhooks", objects: Vec::new(), checks: webhooks },
         Wave { name: "guarded", objects: of(&[Rank::Guarded]), checks: Vec::new() },
     ];
     waves.into_iter().filter(|wave| !wave.objects.is_empty() || !wave.checks.is_empty()).collect()

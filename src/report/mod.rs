@@ -2,6 +2,7 @@
 
 mod bundle;
 mod closing;
+mod doctor;
 mod failure;
 mod json;
 mod log;
@@ -17,6 +18,7 @@ mod units;
 mod view;
 
 pub use bundle::bundle_summary;
+pub use doctor::{doctor_short, doctor_table, error_list};
 pub use failure::{failure_json, failure_text};
 pub use json::{document, line};
 pub use log::EventLog;

@@ -50,10 +50,11 @@ async fn one(
     let mut pause = Duration::from_millis(150);
     let mut attempt = 0;
     loop {
-        if cancel.is_cancelled() {
-            return Err(interrupted());
-        }
-        match try_once(ctx, cluster, claimed, object, &path).await {
+        let tried = tokio::select! {
+            () = cancel.cancelled() => return Err(interrupted()),
+            tried = try_once(ctx, cluster, claimed, object, &path) => tried,
+        };
+        match tried {
             Ok(changed) => {
                 ctx.events.tell(EventKind::ObjectApplied { stage: stage.clone(), object: object.to_string(), changed });
                 return Ok(());

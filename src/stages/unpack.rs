@@ -121,9 +121,10 @@ where
     };
     let read = reading.await.map_err(|error| Failure::internal(error.to_string()))?;
     match (read, consumed) {
+        // The reader was left alone: why is the consumer's to tell.
+        (Err(BundleError::Sink { .. }) | Ok(()), Err(failure)) => Err(failure),
         // A damaged archive fails at both ends; the reader's word, such as a wrong checksum, is the better explanation.
         (Err(error), _) => Err(error.into()),
-        (Ok(()), Err(failure)) => Err(failure),
         (Ok(()), Ok(())) => Ok(()),
     }
 }
@@ -136,9 +137,9 @@ fn pump(reader: &mut dyn Read, sender: &mpsc::Sender<io::Result<Bytes>>) -> io::
             return Ok(());
         }
         chunk.truncate(count);
-        // A consumer that has gone away has its own error to tell.
+        // Without this the rest, perhaps gigabytes after Ctrl-C, would be read for nobody.
         if sender.blocking_send(Ok(Bytes::from(chunk))).is_err() {
-            return Ok(());
+            return Err(io::Error::other("nobody reads any more"));
         }
     }
 }

@@ -1,0 +1,104 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::*;
+
+/// Words in capitals that are no error IDs: variables, methods and types that a driver names, the beginning of two IDs. Those of `config` are skipped with their files.
+const OTHER_WORDS: &[&str] = &[
+    "DOCKER_HOST",
+    "DOCKER_CONTEXT",
+    "NO_PROXY",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "PATCH",
+    "POST",
+    "DELETE",
+    "FP32",
+    "INSUFFICIENT",
+];
+const NAMES_OF_VARIABLES: &[&str] = &["config/environment.rs", "config/paths.rs", "report/style.rs"];
+
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs_err::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// String literals that look like an ID, in the part of a file that is not its tests.
+fn literals(text: &str) -> Vec<&str> {
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with("//") && !line.contains("value_name"));
+    let looks = |word: &str| {
+        word.len() >= 4
+            && word.starts_with(|first: char| first.is_ascii_uppercase())
+            && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+    };
+    lines.flat_map(|line| line.split('"').skip(1).step_by(2)).filter(|word| looks(word)).collect()
+}
+
+/// ID → the first file that names it.
+fn used(files: impl Fn(&str) -> bool) -> BTreeMap<String, String> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    rust_files(&source, &mut paths);
+    let mut found = BTreeMap::new();
+    for path in paths {
+        let name = path.strip_prefix(&source).unwrap().to_string_lossy().into_owned();
+        let is_test = name.ends_with("tests.rs") || name.contains("/tests/");
+        if is_test || NAMES_OF_VARIABLES.contains(&name.as_str()) || name == "doctor/ids.rs" || !files(&name) {
+            continue;
+        }
+        for word in literals(&fs_err::read_to_string(&path).unwrap()) {
+            let ours = word.starts_with("QUICKSTART_") || word.starts_with("CARGO_") || OTHER_WORDS.contains(&word);
+            if !ours {
+                found.entry(word.to_owned()).or_insert_with(|| name.clone());
+            }
+        }
+    }
+    found
+}
+
+fn listed() -> BTreeSet<String> {
+    ERROR_IDS.iter().map(|error| error.id.to_owned()).collect()
+}
+
+#[test]
+fn every_id_of_the_sources_is_listed() {
+    let found = used(|_| true);
+    assert!(found.len() > 40, "only {} IDs found", found.len());
+    let missing: Vec<_> = found.iter().filter(|(id, _)| !listed().contains(*id)).collect();
+    assert!(missing.is_empty(), "add to ERROR_IDS (or, if it is no error ID, to OTHER_WORDS): {missing:?}");
+}
+
+#[test]
+fn every_id_of_the_list_is_used() {
+    let found = used(|name| !name.starts_with("doctor/") && name != "report/doctor.rs");
+    let idle: Vec<_> = listed().into_iter().filter(|id| !found.contains_key(id)).collect();
+    assert!(idle.is_empty(), "no source names these any more: {idle:?}");
+}
+
+#[test]
+fn the_list_is_sorted_and_complete() {
+    let ids: Vec<&str> = ERROR_IDS.iter().map(|error| error.id).collect();
+    let mut sorted = ids.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    assert_eq!(ids, sorted);
+    for error in ERROR_IDS {
+        assert!(!error.exits.is_empty() && !error.exits.contains(&Exit::Ok), "{}", error.id);
+        assert!(!error.meaning.is_empty() && !error.meaning.ends_with('.') && !error.meaning.contains('\n'), "{}", error.id);
+        assert!(!error.hint.is_empty() && !error.hint.ends_with('.'), "{}", error.id);
+    }
+}
+
+#[test]
+fn literals_are_found_and_tests_are_not() {
+    let text = "// \"COMMENT\"\nx(\"PORT_BUSY\", \"no\")\n\"GATEWAY_404\" => 1\n#[arg(value_name = \"FILE\")]\n#[cfg(test)]\nmod tests {\n\"TEST_ONLY\"\n";
+    assert_eq!(literals(text), ["PORT_BUSY", "GATEWAY_404"]);
+}

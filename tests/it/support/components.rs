@@ -1,0 +1,200 @@
+//! What cert-manager, Istio, Knative, net-istio and KServe write once they run.
+
+use serde_json::{Value, json};
+
+use super::{
+    store::{Key, World},
+    workloads::{self, condition, conditions, ready},
+};
+
+/// Base64 of a certificate that nobody checks.
+const AUTHORITY: &str = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t";
+const HOOKS: [&str; 2] = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"];
+
+/// Runs every controller until nothing changes.
+pub fn settle(world: &mut World) {
+    for _ in 0..20 {
+        if !world.dirty {
+            return;
+        }
+        world.dirty = false;
+        workloads::settle(world);
+        cert_manager(world);
+        istio(world);
+        knative(world);
+        inference_services(world);
+    }
+    panic!("the fake controllers fight over an object");
+}
+
+fn cert_manager(world: &mut World) {
+    let controller = ready(world, "cert-manager", "cert-manager");
+    if ready(world, "cert-manager", "cert-manager-webhook") {
+        secret(world, "cert-manager", "cert-manager-webhook-ca", "cert-manager-webhook");
+    }
+    if controller {
+        let issuers = [world.keys("cert-manager.io", "issuers"), world.keys("cert-manager.io", "clusterissuers")].concat();
+        for key in issuers {
+            world.edit(&key, "cert-manager-issuers", |object| {
+                object["status"] = json!({"conditions": conditions(&[("Ready", true, "IsReady", "")])});
+            });
+        }
+        for key in world.keys("cert-manager.io", "certificates") {
+            let spec = world.objects[&key].object["spec"].clone();
+            let issuer = spec["issuerRef"]["name"].as_str().unwrap_or_default();
+            let found = world.find("cert-manager.io", "issuers", &key.namespace, issuer).or(world.find(
+                "cert-manager.io",
+                "clusterissuers",
+                "",
+                issuer,
+            ));
+            if found.is_none() {
+                continue;
+            }
+            secret(world, &key.namespace, spec["secretName"].as_str().unwrap_or_default(), "cert-manager-certificates-issuing");
+            let up_to_date = conditions(&[("Ready", true, "Ready", "Certificate is up to date and has not expired")]);
+            world.edit(&key, "cert-manager-certificates-readiness", |object| object["status"] = json!({"conditions": up_to_date}));
+        }
+    }
+    if ready(world, "cert-manager", "cert-manager-cainjector") {
+        for key in hook_keys(world) {
+            let notes = world.objects[&key].object["metadata"]["annotations"].clone();
+            let from_secret = notes["cert-manager.io/inject-ca-from-secret"].as_str().and_then(|name| name.split_once('/'));
+            let from_certificate = notes["cert-manager.io/inject-ca-from"].as_str().and_then(|name| name.split_once('/'));
+            let known = from_secret.is_some_and(|(namespace, name)| world.find("", "secrets", namespace, name).is_some())
+                || from_certificate.is_some_and(|(namespace, name)| {
+                    world
+                        .find("cert-manager.io", "certificates", namespace, name)
+                        .is_some_and(|found| condition(found, "Ready") == Some("True"))
+                });
+            if known {
+                each_hook(world, &key, "cainjector", |hook| hook["clientConfig"]["caBundle"] = json!(AUTHORITY));
+            }
+        }
+    }
+}
+
+fn istio(world: &mut World) {
+    if !ready(world, "istio-system", "istiod") {
+        return;
+    }
+    for key in hook_keys(world) {
+        each_hook(world, &key, "pilot-discovery", |hook| {
+            if hook["clientConfig"]["service"]["name"] == "istiod" {
+                hook["clientConfig"]["caBundle"] = json!(AUTHORITY);
+                if hook["name"] == "rev.validation.istio.io" {
+                    hook["failurePolicy"] = json!("Fail");
+                }
+            }
+        });
+    }
+}
+
+/// Knative's webhooks write rules, selector and authority of their own configurations when they start.
+fn knative(world: &mut World) {
+    for (deployment, certificates) in [("webhook", "webhook-certs"), ("net-istio-webhook", "net-istio-webhook-certs")] {
+        if !ready(world, "knative-serving", deployment) {
+            continue;
+        }
+        secret(world, "knative-serving", certificates, "webhook");
+        for key in hook_keys(world) {
+            each_hook(world, &key, "webhook", |hook| {
+                let service = &hook["clientConfig"]["service"];
+                if service["name"] != deployment || service["namespace"] != "knative-serving" {
+                    return;
+                }
+                hook["clientConfig"]["caBundle"] = json!(AUTHORITY);
+                hook["namespaceSelector"] =
+                    json!({"matchExpressions": [{"key": "webhooks.knative.dev/exclude", "operator": "DoesNotExist"}]});
+                hook["rules"] = knative_rules(hook["name"].as_str().unwrap_or_default());
+            });
+        }
+    }
+}
+
+fn knative_rules(hook: &str) -> Value {
+    let rule = |group: &str, versions: &[&str], operations: &[&str], resources: &[&str]| json!({"apiGroups": [group], "apiVersions": versions, "operations": operations, "resources": resources, "scope": "*"});
+    match hook {
+        "config.webhook.serving.knative.dev" | "config.webhook.istio.networking.internal.knative.dev" => {
+            json!([rule("", &["v1"], &["CREATE", "UPDATE"], &["configmaps"])])
+        }
+        "webhook.istio.networking.internal.knative.dev" => {
+            json!([rule("networking.istio.io", &["v1beta1"], &["CREATE", "UPDATE"], &["virtualservices"])])
+        }
+        _ => json!([
+            rule("autoscaling.internal.knative.dev", &["v1alpha1"], &["CREATE", "UPDATE", "DELETE"], &["metrics", "podautoscalers"]),
+            rule(
+                "networking.internal.knative.dev",
+                &["v1alpha1"],
+                &["CREATE", "UPDATE", "DELETE"],
+                &["certificates", "ingresses", "serverlessservices"]
+            ),
+            rule("serving.knative.dev", &["v1"], &["CREATE", "UPDATE", "DELETE"], &["configurations", "revisions", "routes", "services"]),
+        ]),
+    }
+}
+
+fn inference_services(world: &mut World) {
+    for key in world.keys("serving.kserve.io", "inferenceservices") {
+        let object = world.objects[&key].object.clone();
+        let runtime = object["spec"]["predictor"]["model"]["runtime"].as_str().unwrap_or("kserve-sklearnserver");
+        let known = world.find("serving.kserve.io", "clusterservingruntimes", "", runtime).is_some()
+            || world.find("serving.kserve.io", "servingruntimes", &key.namespace, runtime).is_some();
+        if !ready(world, "kserve", "kserve-controller-manager") {
+            continue;
+        }
+        let trouble = world.troubles.get(&format!("{}/{}", key.namespace, key.name)).cloned();
+        let up = known && trouble.is_none() && world.objects[&key].reads > world.pace.inference_services;
+        let url = format!("http://{}", host(world, &key.namespace, &key.name));
+        let model = json!({"transitionStatus": if up { "UpToDate" } else { "InProgress" }, "states": {"targetModelState": if up { "Loaded" } else { "Pending" }}});
+        let unready = if known {
+            ("RevisionMissing", "Configuration is waiting for a Revision to become ready.")
+        } else {
+            ("RuntimeNotFound", "no runtime found")
+        };
+        let (reason, message) = if up { ("", "") } else { unready };
+        world.edit(&key, "manager", |object| {
+            object["status"] = json!({"observedGeneration": object["metadata"]["generation"], "modelStatus": model, "conditions": conditions(&[
+                ("IngressReady", up, reason, message), ("PredictorReady", up, reason, message), ("Ready", up, reason, message)])});
+            if up {
+                object["status"]["url"] = json!(url);
+            }
+        });
+        if known {
+            let template = json!({"metadata": {"labels": {"serving.kserve.io/inferenceservice": key.name, "component": "predictor", "app": format!("{}-predictor-00001", key.name)}},
+                "spec": {"containers": [{"name": "kserve-container", "image": "kserve/sklearnserver:v0.20.0"}, {"name": "queue-proxy", "image": "queue"}]}});
+            workloads::pod(world, &key, &template, up, trouble.as_ref(), None);
+        }
+    }
+}
+
+/// The host under which the gateway knows an InferenceService: Knative's form, or KServe's own in raw mode.
+pub fn host(world: &World, namespace: &str, name: &str) -> String {
+    let deploy = world.find("", "configmaps", "kserve", "inferenceservice-config").and_then(|found| found["data"]["deploy"].as_str());
+    let raw = deploy.is_some_and(|text| text.contains("Standard") || text.contains("RawDeployment"));
+    if raw { format!("{name}-{namespace}.example.com") } else { format!("{name}.{namespace}.example.com") }
+}
+
+fn hook_keys(world: &World) -> Vec<Key> {
+    HOOKS.into_iter().flat_map(|plural| world.keys("admissionregistration.k8s.io", plural)).collect()
+}
+
+fn each_hook(world: &mut World, key: &Key, manager: &str, change: impl Fn(&mut Value)) {
+    world.edit(key, manager, |object| object["webhooks"].as_array_mut().into_iter().flatten().for_each(&change));
+}
+
+fn secret(world: &mut World, namespace: &str, name: &str, manager: &str) {
+    let key = Key::new("", "secrets", namespace, name);
+    let data = json!({"tls.crt": AUTHORITY, "tls.key": AUTHORITY, "ca.crt": AUTHORITY});
+    if world.get(&key).is_some() {
+        world.edit(&key, manager, |object| object["data"] = data);
+    } else {
+        world.put(
+            "",
+            "secrets",
+            namespace,
+            json!({"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": {"name": name}, "data": data}),
+            manager,
+        );
+    }
+}

@@ -1,0 +1,150 @@
+//! A fake istio-ingressgateway: predictions for InferenceServices that are Ready in the fake API server.
+//!
+//! It listens on its published port only while its Deployment is available, so a port check before `up` sees a free port.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::{
+    api_server::{ApiServer, workloads::condition},
+    components,
+    wire::{self, Got, Reply},
+};
+
+/// Says which port of 127.0.0.1 is mapped to the gateway, once that is known.
+pub type Port = Arc<dyn Fn() -> Option<u16> + Send + Sync>;
+
+struct Inner {
+    port: Port,
+    up: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
+    inside: tokio::sync::Mutex<Option<SocketAddr>>,
+    requests: Mutex<Vec<(String, String, u16)>>,
+    script: Mutex<Vec<(u16, Value)>>,
+}
+
+/// The gateway; clones are handles to the same one.
+#[derive(Clone)]
+pub struct Gateway(Arc<Inner>);
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Gateway").field(&self.requests()).finish()
+    }
+}
+
+impl Gateway {
+    /// A gateway that does not listen yet.
+    pub fn new(port: Port) -> Self {
+        let (up, inside) = (tokio::sync::Mutex::default(), tokio::sync::Mutex::default());
+        Self(Arc::new(Inner { port, up, inside, requests: Mutex::default(), script: Mutex::default() }))
+    }
+
+    /// A gateway on a fixed port.
+    pub fn on(port: u16) -> Self {
+        Self::new(Arc::new(move || Some(port)))
+    }
+
+    /// Listens, or stops listening.
+    pub async fn set(&self, up: bool, server: &ApiServer) {
+        let mut task = self.0.up.lock().await;
+        match (up, task.is_some()) {
+            (true, false) => {
+                let Some(port) = (self.0.port)() else { return };
+                let listener = TcpListener::bind(("127.0.0.1", port))
+                    .await
+                    .unwrap_or_else(|error| panic!("the gateway cannot have port {port}: {error}"));
+                *task = Some(tokio::spawn(accept(listener, self.clone(), server.clone())));
+            }
+            (false, true) => {
+                if let Some(task) = task.take() {
+                    task.abort();
+                    drop(task.await);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Its address inside the cluster, where port-forwards lead.
+    pub async fn inside(&self, server: &ApiServer) -> SocketAddr {
+        let mut inside = self.0.inside.lock().await;
+        if let Some(address) = *inside {
+            return address;
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(accept(listener, self.clone(), server.clone()));
+        *inside = Some(address);
+        address
+    }
+
+    /// Whether the published port listens.
+    pub async fn listens(&self) -> bool {
+        self.0.up.lock().await.is_some()
+    }
+
+    /// `(host, path, code)` of each request.
+    pub fn requests(&self) -> Vec<(String, String, u16)> {
+        self.0.requests.lock().unwrap().clone()
+    }
+
+    /// The next answers, before the ordinary ones: code and body.
+    pub fn answer_next(&self, code: u16, body: Value) {
+        self.0.script.lock().unwrap().push((code, body));
+    }
+
+    fn answer(&self, server: &ApiServer, got: &Got) -> (u16, Value) {
+        let mut script = self.0.script.lock().unwrap();
+        if !script.is_empty() {
+            return script.remove(0);
+        }
+        let host = got.header("host").split(':').next().unwrap_or_default();
+        let world = server.world();
+        let found = world
+            .keys("serving.kserve.io", "inferenceservices")
+            .into_iter()
+            .find(|key| components::host(&world, &key.namespace, &key.name) == host);
+        let ready = found.filter(|key| world.get(key).is_some_and(|object| condition(object, "Ready") == Some("True")));
+        let Some(key) = ready else { return (404, Value::Null) };
+        let body: Value = serde_json::from_slice(&got.body).unwrap_or_default();
+        let (v1, v2) = (format!("/v1/models/{}:predict", key.name), format!("/v2/models/{}/infer", key.name));
+        match (got.method.as_str(), got.path.as_str()) {
+            ("POST", path) if path == v1 => match body["instances"].as_array() {
+                Some(rows) => (200, json!({"predictions": vec![1; rows.len()]})),
+                None => (400, json!({"error": "Expected \"instances\" to be a list"})),
+            },
+            ("POST", path) if path == v2 => {
+                let rows = body["inputs"][0]["shape"][0].as_u64().unwrap_or(0);
+                let data = vec![1; usize::try_from(rows).unwrap_or(0)];
+                (
+                    200,
+                    json!({"model_name": key.name, "outputs": [{"name": "output-0", "shape": [rows], "datatype": "INT32", "data": data}]}),
+                )
+            }
+            ("GET", path) if path == v1.trim_end_matches(":predict") => (200, json!({"name": key.name, "ready": true})),
+            _ => (404, json!({"error": "Model with such a name does not exist"})),
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, gateway: Gateway, server: ApiServer) {
+    let mut connections = tokio::task::JoinSet::new();
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let (gateway, server) = (gateway.clone(), server.clone());
+        connections.spawn(async move {
+            wire::serve(stream, |got| {
+                let (code, body) = gateway.answer(&server, &got);
+                gateway.0.requests.lock().unwrap().push((got.header("host").to_owned(), got.path.clone(), code));
+                let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+                async move { Reply::Full(code, "application/json", bytes) }
+            })
+            .await;
+        });
+    }
+}

@@ -1,0 +1,39 @@
+//! Fakes at the wire, for tests of the real program: a Kubernetes API server, a container engine, `kind`, an ingress gateway.
+//!
+//! A fake speaks the real protocol and keeps real state; what a controller would do "some time later" it does after a number
+//! of reads, so a test never waits for a clock. Most tests want [`sandbox::Sandbox`], which wires all of them together.
+#![expect(unreachable_pub, reason = "an interface inside a test binary that exports nothing")]
+#![expect(dead_code, reason = "an interface for many test files; not all of it is used at every time")]
+#![expect(clippy::unwrap_used, reason = "a broken fake should stop the test at once")]
+
+pub mod api_server;
+mod apply;
+mod bundle_spec;
+mod components;
+mod cut;
+mod docker_archive;
+pub mod docker_engine;
+mod docker_exec;
+mod docker_images;
+mod docker_views;
+pub mod faults;
+mod filters;
+pub mod gateway;
+mod http;
+pub mod kind_program;
+mod manifest_parts;
+pub mod manifests;
+mod portforward;
+mod resources;
+mod routes;
+pub mod sandbox;
+mod selectors;
+mod status;
+pub mod store;
+mod validation;
+mod webhooks;
+mod wire;
+pub mod workloads;
+
+mod selftest_api;
+mod selftest_machine;

@@ -1,0 +1,208 @@
+//! Kubernetes' own controllers, as far as an installer sees them: Deployments and their pods, claims, nodes, definitions.
+
+use serde_json::{Value, json};
+
+use super::store::{Key, World};
+
+/// Why a workload's pods do not start.
+#[derive(Clone, Debug)]
+pub enum Trouble {
+    /// `state.waiting` with reason and message: ImagePullBackOff, ErrImagePull, CrashLoopBackOff, CreateContainerConfigError, …
+    Waiting {
+        /// Reason.
+        reason: String,
+        /// Message.
+        message: String,
+        /// `lastState.terminated`: reason and exit code.
+        last: Option<(String, i32)>,
+    },
+    /// Condition PodScheduled=False/Unschedulable with this message.
+    Unschedulable(String),
+    /// The pod runs, and never gets ready.
+    NeverReady,
+}
+
+impl Trouble {
+    /// An image that cannot be pulled.
+    pub fn image_pull(message: &str) -> Self {
+        Self::Waiting { reason: "ImagePullBackOff".to_owned(), message: message.to_owned(), last: None }
+    }
+
+    /// A program that ends again and again.
+    pub fn crash_loop(reason: &str, exit_code: i32) -> Self {
+        let message = "back-off 10s restarting failed container".to_owned();
+        Self::Waiting { reason: "CrashLoopBackOff".to_owned(), message, last: Some((reason.to_owned(), exit_code)) }
+    }
+
+    /// No room on the node.
+    pub fn insufficient_cpu() -> Self {
+        Self::Unschedulable("0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.".to_owned())
+    }
+}
+
+/// Is that Deployment available, in its newest generation?
+pub fn ready(world: &World, namespace: &str, name: &str) -> bool {
+    world.find("apps", "deployments", namespace, name).is_some_and(|object| {
+        object["status"]["observedGeneration"] == object["metadata"]["generation"] && condition(object, "Available") == Some("True")
+    })
+}
+
+/// The status of a condition.
+pub fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a str> {
+    object["status"]["conditions"].as_array()?.iter().find(|one| one["type"] == kind)?["status"].as_str()
+}
+
+/// A condition.
+pub fn conditions(all: &[(&str, bool, &str, &str)]) -> Value {
+    all.iter()
+        .map(|(kind, status, reason, message)| {
+            json!({"type": kind, "status": if *status { "True" } else { "False" }, "reason": reason, "message": message,
+                "lastTransitionTime": "2026-01-01T00:00:00Z", "lastUpdateTime": "2026-01-01T00:00:00Z"})
+        })
+        .collect()
+}
+
+/// One round of every controller of this file.
+pub fn settle(world: &mut World) {
+    for key in world.keys("apiextensions.k8s.io", "customresourcedefinitions") {
+        definition(world, &key);
+    }
+    for key in world.keys("", "namespaces") {
+        world.edit(&key, "kube-controller-manager", |object| object["status"] = json!({"phase": "Active"}));
+        if world.find("", "serviceaccounts", &key.name, "default").is_none() {
+            let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}});
+            world.put("", "serviceaccounts", &key.name, account, "kube-controller-manager");
+        }
+    }
+    for key in world.keys("", "nodes") {
+        node(world, &key);
+    }
+    for key in world.keys("apps", "deployments") {
+        deployment(world, &key);
+    }
+    claims(world);
+}
+
+fn definition(world: &mut World, key: &Key) {
+    let established = world.objects[key].reads > world.pace.crds;
+    world.edit(key, "kube-apiserver", |object| {
+        let names = object["spec"]["names"].clone();
+        let stored: Vec<Value> = object["spec"]["versions"].as_array().into_iter().flatten().map(|one| one["name"].clone()).collect();
+        let mut all = vec![("NamesAccepted", true, "NoConflicts", "no conflicts found")];
+        if established {
+            all.push(("Established", true, "InitialNamesAccepted", "the initial names have been accepted"));
+        }
+        object["status"] = json!({"acceptedNames": names, "storedVersions": stored, "conditions": conditions(&all)});
+    });
+}
+
+fn node(world: &mut World, key: &Key) {
+    let ready = world.objects[key].reads >= world.pace.nodes;
+    let version = world.kubernetes.clone();
+    world.edit(key, "kubelet", |object| {
+        let size = json!({"cpu": "4", "memory": "8Gi", "pods": "110", "ephemeral-storage": "100Gi"});
+        let message = if ready { "kubelet is posting ready status" } else { "container runtime network not ready: cni plugin not initialized" };
+        object["status"] = json!({"capacity": size, "allocatable": size,
+            "conditions": conditions(&[("Ready", ready, if ready { "KubeletReady" } else { "KubeletNotReady" }, message)]),
+            "nodeInfo": {"kubeletVersion": version, "architecture": "amd64", "operatingSystem": "linux", "containerRuntimeVersion": "containerd://2.1.4"}});
+    });
+}
+
+fn deployment(world: &mut World, key: &Key) {
+    let stored = &world.objects[key];
+    let object = stored.object.clone();
+    let wanted = object["spec"]["replicas"].as_u64().unwrap_or(1);
+    let trouble = world.troubles.get(&format!("{}/{}", key.namespace, key.name)).cloned();
+    let mounts = missing_secret(world, key, &object);
+    let held_back = key.name == "istio-ingressgateway" && !ready(world, &key.namespace, "istiod");
+    let paced = stored.reads > world.pace.deployments;
+    let up = wanted == 0 || (paced && trouble.is_none() && mounts.is_none() && !held_back);
+    let generation = object["metadata"]["generation"].clone();
+    world.edit(key, "kube-controller-manager", |object| {
+        let ready = if up { wanted } else { 0 };
+        let message = format!("Deployment {} minimum availability.", if up { "has" } else { "does not have" });
+        let available = ("Available", up, if up { "MinimumReplicasAvailable" } else { "MinimumReplicasUnavailable" }, message.as_str());
+        let progress = if up { "NewReplicaSetAvailable" } else { "ReplicaSetUpdated" };
+        object["status"] = json!({"observedGeneration": generation, "replicas": wanted, "updatedReplicas": wanted, "unavailableReplicas": wanted - ready,
+            "readyReplicas": ready, "availableReplicas": ready,
+            "conditions": conditions(&[available, ("Progressing", true, progress, "ReplicaSet has been progressed.")])});
+    });
+    if wanted > 0 {
+        pod(world, key, &object["spec"]["template"], up, trouble.as_ref(), mounts.as_deref());
+    }
+}
+
+/// The Secret of a volume that is not there, which keeps a pod in ContainerCreating.
+fn missing_secret(world: &World, key: &Key, object: &Value) -> Option<String> {
+    let volumes = object["spec"]["template"]["spec"]["volumes"].as_array()?;
+    volumes.iter().filter(|volume| volume["secret"]["optional"] != true).find_map(|volume| {
+        let name = volume["secret"]["secretName"].as_str()?;
+        world.find("", "secrets", &key.namespace, name).is_none().then(|| name.to_owned())
+    })
+}
+
+/// The pod of a workload, in the state that belongs to it.
+pub fn pod(world: &mut World, owner: &Key, template: &Value, up: bool, trouble: Option<&Trouble>, missing_secret: Option<&str>) {
+    let mut labels = template["metadata"]["labels"].clone();
+    labels["pod-template-hash"] = json!("7d9c5b8f64");
+    let name = format!("{}-7d9c5b8f64-x2x4z", owner.name);
+    let waiting = match (trouble, missing_secret) {
+        _ if up => None,
+        (Some(Trouble::Waiting { reason, message, last }), _) => Some((reason.clone(), message.clone(), last.clone())),
+        (Some(_), _) => None,
+        (None, _) => Some(("ContainerCreating".to_owned(), String::new(), None)),
+    };
+    let containers = template["spec"]["containers"].as_array().cloned().unwrap_or_default();
+    let statuses: Vec<Value> = containers
+        .iter()
+        .map(|container| {
+            let state = match &waiting {
+                Some((reason, message, _)) => json!({"waiting": {"reason": reason, "message": message}}),
+                None => json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}}),
+            };
+            let last = match waiting.as_ref().and_then(|(_, _, last)| last.as_ref()) {
+                Some((reason, code)) => json!({"terminated": {"reason": reason, "exitCode": code}}),
+                None => json!({}),
+            };
+            let restarts = u32::from(last != json!({})) * 3;
+            json!({"name": container["name"], "image": container["image"], "imageID": "", "ready": up, "started": up, "restartCount": restarts,
+                "state": state, "lastState": last})
+        })
+        .collect();
+    let unschedulable = match trouble {
+        Some(Trouble::Unschedulable(message)) if !up => Some(message.as_str()),
+        _ => None,
+    };
+    let scheduled =
+        unschedulable.map_or(("PodScheduled", true, "Scheduled", ""), |message| ("PodScheduled", false, "Unschedulable", message));
+    let not_ready = if up { "" } else { "containers with unready status" };
+    let phase = if waiting.is_none() && unschedulable.is_none() { "Running" } else { "Pending" };
+    let statuses = if unschedulable.is_some() { json!([]) } else { json!(statuses) };
+    let object = json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": name, "namespace": owner.namespace, "labels": labels,
+            "annotations": {"test.quickstart/owner": format!("{}/{}", owner.plural, owner.name)},
+            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": format!("{}-7d9c5b8f64", owner.name), "uid": "0", "controller": true}]},
+        "spec": template["spec"],
+        "status": {"phase": phase, "containerStatuses": statuses, "podIP": "10.244.0.7",
+            "conditions": conditions(&[scheduled, ("Ready", up, "", not_ready), ("ContainersReady", up, "", not_ready)])}});
+    world.put("", "pods", &owner.namespace, object, "kubelet");
+    if let Some(secret) = missing_secret {
+        let message = format!("MountVolume.SetUp failed for volume \"cert\" : secret \"{secret}\" not found");
+        let event = json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": format!("{name}.mount"), "namespace": owner.namespace},
+            "type": "Warning", "reason": "FailedMount", "message": message, "count": 1, "lastTimestamp": "2026-01-01T00:00:00Z",
+            "involvedObject": {"kind": "Pod", "name": name, "namespace": owner.namespace}});
+        world.put("", "events", &owner.namespace, event, "kubelet");
+    }
+}
+
+/// Claims that name a volume are bound to it.
+fn claims(world: &mut World) {
+    for key in world.keys("", "persistentvolumeclaims") {
+        let Some(volume) = world.get(&key).and_then(|claim| claim["spec"]["volumeName"].as_str().map(str::to_owned)) else { continue };
+        let volume = Key::new("", "persistentvolumes", "", &volume);
+        if world.get(&volume).is_some() {
+            world.edit(&key, "kube-controller-manager", |object| object["status"] = json!({"phase": "Bound"}));
+            world.edit(&volume, "kube-controller-manager", |object| object["status"] = json!({"phase": "Bound"}));
+        }
+    }
+}
