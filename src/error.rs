@@ -102,7 +102,8 @@ impl Failure {
 
     /// A defect of ours.
     pub fn internal(what: impl Into<String>) -> Self {
-        Self::new("INTERNAL", Exit::Internal, what).hint("this is a defect of quickstart: please report it with `quickstart logs`")
+        Self::new("INTERNAL", Exit::Internal, what)
+            .hint("this is a defect of quickstart: please report it with the events.jsonl of its state folder")
     }
 
     /// The same failure with the last thing seen.

@@ -35,7 +35,9 @@ async fn create(app: &App, arguments: &BundleCreate) -> Result<Exit, Failure> {
     })
     .await?;
     let folder = arguments.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
-    let unwritable = |error: std::io::Error| Failure::new("BUNDLE_UNREADABLE", Exit::Usage, format!("cannot write beside {}", arguments.out.display())).cause(error.to_string());
+    let unwritable = |error: std::io::Error| {
+        Failure::new("BUNDLE_UNREADABLE", Exit::Usage, format!("cannot write beside {}", arguments.out.display())).cause(error.to_string())
+    };
     fs_err::create_dir_all(&folder).map_err(unwritable)?;
     let temporary = tempfile::Builder::new().prefix(".quickstart-").tempdir_in(&folder).map_err(unwritable)?;
     let engine = connect(&app.settings.environment).await?;

@@ -18,7 +18,8 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(app: &App, arguments: &Down) -> Result<Exit, Failure> {
     if arguments.on.is_some() {
-        return Err(Failure::new("USAGE", Exit::Usage, "`down --on` is not there yet").hint("`quickstart plan --on CONTEXT -o manifests | kubectl delete -f -` takes away what `up --on` applied"));
+        return Err(Failure::new("USAGE", Exit::Usage, "`down --on` is not there yet")
+            .hint("`quickstart plan --on CONTEXT -o manifests | kubectl delete -f -` takes away what `up --on` applied"));
     }
     let names = if arguments.all { known(app) } else { vec![app.settings.name.clone()] };
     for name in &names {
@@ -51,10 +52,17 @@ async fn one(app: &App, name: &ClusterName, output: EventsOutput) -> Result<(), 
         take_away(app, name, &paths, state.as_ref()).await?;
     }
     fs_err::tokio::remove_dir_all(&paths.folder).await.map_err(|error| {
-        Failure::new("STATE_IO", Exit::Prerequisite, "the cluster is gone, its state folder is not").cause(error.to_string()).hint("remove that folder by hand")
+        Failure::new("STATE_IO", Exit::Prerequisite, "the cluster is gone, its state folder is not")
+            .cause(error.to_string())
+            .hint("remove that folder by hand")
     })?;
     drop(lock);
-    say(app, output, name.as_str(), "gone: containers, volumes, kubeconfig entries and state; what stays: the network `kind`, images of the engine, the cache")
+    say(
+        app,
+        output,
+        name.as_str(),
+        "gone: containers, volumes, kubeconfig entries and state; what stays: the network `kind`, images of the engine, the cache",
+    )
 }
 
 async fn take_away(app: &App, name: &ClusterName, paths: &ClusterPaths, state: Option<&State>) -> Result<(), Failure> {
@@ -86,7 +94,9 @@ async fn still_there(engine: &Engine, name: &ClusterName, nodes: &[Node]) -> Res
     if what.is_empty() {
         return Ok(());
     }
-    Err(Failure::new("LEFTOVERS", Exit::StageFailed, "not everything could be removed").cause(what.join(", ")).hint("run `quickstart down` again"))
+    Err(Failure::new("LEFTOVERS", Exit::StageFailed, "not everything could be removed")
+        .cause(what.join(", "))
+        .hint("run `quickstart down` again"))
 }
 
 /// kind removes its entries from the user's kubeconfig; the current context goes back to what it was before `up`.
@@ -106,7 +116,11 @@ async fn forget_context(app: &App, name: &ClusterName, paths: &ClusterPaths, sta
             return;
         }
     } else {
-        app.printer.talk(&format!("{} still holds context {}: kind, which would remove it, is not at hand", file.display(), name.context()));
+        app.printer.talk(&format!(
+            "{} still holds context {}: kind, which would remove it, is not at hand",
+            file.display(),
+            name.context()
+        ));
         return;
     }
     if current.as_deref() == Some(name.context().as_str())

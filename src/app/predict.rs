@@ -13,19 +13,22 @@ use crate::report::values;
 pub(super) async fn run(app: &App, arguments: &Predict) -> Result<Exit, Failure> {
     let (state, paths) = session::existing(app)?;
     let port = state.port.ok_or_else(|| {
-        Failure::new("NO_INGRESS", Exit::Prerequisite, "this cluster has no port on localhost").hint("`quickstart forward run` opens one, and prints a curl line")
+        Failure::new("NO_INGRESS", Exit::Prerequisite, "this cluster has no port on localhost")
+            .hint("`quickstart forward run` opens one, and prints a curl line")
     })?;
     let path = format!("/apis/serving.kserve.io/v1beta1/namespaces/{}/inferenceservices/{}", arguments.namespace, arguments.service);
     let live = session::cluster(&paths).await?.find(&path).await?.ok_or_else(|| {
-        Failure::new("ISVC_MISSING", Exit::NotRunning, format!("there is no InferenceService {}/{}", arguments.namespace, arguments.service))
-            .hint("`kubectl get inferenceservices -A` lists them")
+        Failure::new(
+            "ISVC_MISSING",
+            Exit::NotRunning,
+            format!("there is no InferenceService {}/{}", arguments.namespace, arguments.service),
+        )
+        .hint("`kubectl get inferenceservices -A` lists them")
     })?;
-    let host = live
-        .pointer("/status/url")
-        .and_then(Value::as_str)
-        .and_then(|url| url.split_once("://"))
-        .map(|(_, host)| host.trim_end_matches('/').to_owned())
-        .unwrap_or_else(|| format!("{}.{}.example.com", arguments.service, arguments.namespace));
+    let host = live.pointer("/status/url").and_then(Value::as_str).and_then(|url| url.split_once("://")).map_or_else(
+        || format!("{}.{}.example.com", arguments.service, arguments.namespace),
+        |(_, host)| host.trim_end_matches('/').to_owned(),
+    );
     let protocol = match arguments.protocol {
         cli::Protocol::V1 => Protocol::V1,
         cli::Protocol::V2 => Protocol::V2,
@@ -41,12 +44,15 @@ pub(super) async fn run(app: &App, arguments: &Predict) -> Result<Exit, Failure>
 
 /// The request's body: the demo's two rows where no file is named; `-` is standard input.
 async fn input(arguments: &Predict) -> Result<Value, Failure> {
-    let invalid = |place: &str, message: String| Failure::new("USAGE", Exit::Usage, format!("{place} cannot be used as input")).cause(message);
+    let invalid =
+        |place: &str, message: String| Failure::new("USAGE", Exit::Usage, format!("{place} cannot be used as input")).cause(message);
     let (place, text) = match &arguments.input {
         None => ("the demo's input".to_owned(), embedded::SAMPLE_INPUT.to_owned()),
         Some(path) if path.as_os_str() == "-" => {
             let text = tokio::task::spawn_blocking(|| std::io::read_to_string(std::io::stdin())).await;
-            let text = text.map_err(|error| Failure::internal(error.to_string()))?.map_err(|error| invalid("standard input", error.to_string()))?;
+            let text = text
+                .map_err(|error| Failure::internal(error.to_string()))?
+                .map_err(|error| invalid("standard input", error.to_string()))?;
             ("standard input".to_owned(), text)
         }
         Some(path) => {
@@ -55,5 +61,6 @@ async fn input(arguments: &Predict) -> Result<Value, Failure> {
             (place, text)
         }
     };
-    serde_json::from_str(&text).map_err(|error| invalid(&place, error.to_string()).hint("JSON such as {\"instances\": [[6.8, 2.8, 4.8, 1.4]]}"))
+    serde_json::from_str(&text)
+        .map_err(|error| invalid(&place, error.to_string()).hint("JSON such as {\"instances\": [[6.8, 2.8, 4.8, 1.4]]}"))
 }

@@ -72,8 +72,11 @@ async fn bundle(settings: &Settings, paths: &ClusterPaths, state: Option<&State>
         return Ok(None);
     }
     let text = fs_err::tokio::read(&kept).await.map_err(|error| Failure::internal(error.to_string()))?;
-    let index = serde_json::from_slice(&text)
-        .map_err(|error| Failure::new("STATE_DAMAGED", Exit::Prerequisite, format!("{} cannot be read", kept.display())).cause(error.to_string()).hint("name the bundle again with --bundle FILE"))?;
+    let index = serde_json::from_slice(&text).map_err(|error| {
+        Failure::new("STATE_DAMAGED", Exit::Prerequisite, format!("{} cannot be read", kept.display()))
+            .cause(error.to_string())
+            .hint("name the bundle again with --bundle FILE")
+    })?;
     let path = state.and_then(|state| state.bundle.clone()).map(PathBuf::from).filter(|path| path.exists());
     Ok(Some((index, path)))
 }
@@ -102,8 +105,14 @@ fn same_cluster(state: &State, plan: &Plan, settings: &Settings) -> Result<(), F
 fn port(settings: &Settings, state: Option<&State>, wanted: u16, notes: &mut Vec<String>) -> Result<u16, Failure> {
     if let Some(mapped) = state.filter(|state| state.created).and_then(|state| state.port) {
         if settings.port_explicit && wanted != mapped {
-            return Err(Failure::new("PORT_FIXED", Exit::Prerequisite, format!("cluster {} listens on 127.0.0.1:{mapped}, which cannot be changed to {wanted}", settings.name))
-                .hint(format!("`quickstart forward run --port {wanted}` opens a second way in; `quickstart down` and `up --port {wanted}` moves the first")));
+            return Err(Failure::new(
+                "PORT_FIXED",
+                Exit::Prerequisite,
+                format!("cluster {} listens on 127.0.0.1:{mapped}, which cannot be changed to {wanted}", settings.name),
+            )
+            .hint(format!(
+                "`quickstart forward run --port {wanted}` opens a second way in; `quickstart down` and `up --port {wanted}` moves the first"
+            )));
         }
         return Ok(mapped);
     }
@@ -116,7 +125,9 @@ fn port(settings: &Settings, state: Option<&State>, wanted: u16, notes: &mut Vec
             .cause(by.unwrap_or_else(|| "another program listens there".into()))
             .hint("stop that program, or take another port with --port"));
     }
-    let free = free_port(wanted).ok_or_else(|| Failure::new("PORT_BUSY", Exit::Prerequisite, format!("no port is free from {wanted} upwards")).hint("name one with --port"))?;
+    let free = free_port(wanted).ok_or_else(|| {
+        Failure::new("PORT_BUSY", Exit::Prerequisite, format!("no port is free from {wanted} upwards")).hint("name one with --port")
+    })?;
     notes.push(format!("127.0.0.1:{wanted} is taken{}: this cluster uses {free}", by.map(|by| format!(" ({by})")).unwrap_or_default()));
     Ok(free)
 }
@@ -131,6 +142,7 @@ pub(super) fn existing(app: &App) -> Result<(State, ClusterPaths), Failure> {
     let paths = app.settings.paths.cluster(&app.settings.name);
     match State::read(&paths.state)? {
         Some(state) => Ok((state, paths)),
-        None => Err(Failure::new("NOT_RUNNING", Exit::NotRunning, format!("there is no cluster {}", app.settings.name)).hint("`quickstart up` makes one")),
+        None => Err(Failure::new("NOT_RUNNING", Exit::NotRunning, format!("there is no cluster {}", app.settings.name))
+            .hint("`quickstart up` makes one")),
     }
 }

@@ -99,7 +99,12 @@ fn outcome(plan: &Plan, stages: Vec<(StageId, u64)>) -> Outcome {
 }
 
 /// Reads the events until the last one, for the screen and for `events.jsonl`.
-pub(super) async fn print(app: &App, output: EventsOutput, mut heard: UnboundedReceiver<Event>, log: Option<EventLog>) -> Result<(), Failure> {
+pub(super) async fn print(
+    app: &App,
+    output: EventsOutput,
+    mut heard: UnboundedReceiver<Event>,
+    log: Option<EventLog>,
+) -> Result<(), Failure> {
     let mut view = View::new(output, &app.printer);
     let mut tick = tokio::time::interval(Duration::from_millis(500));
     let started = tokio::time::Instant::now();

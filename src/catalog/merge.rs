@@ -82,7 +82,8 @@ mod tests {
 
     #[test]
     fn named_lists_merge_by_name_and_other_lists_are_replaced() {
-        let mut target = json!({"containers": [{"name": "a", "image": "x", "env": [{"name": "E", "value": "1"}]}, {"name": "b"}], "args": ["1", "2"]});
+        let mut target =
+            json!({"containers": [{"name": "a", "image": "x", "env": [{"name": "E", "value": "1"}]}, {"name": "b"}], "args": ["1", "2"]});
         merge(&mut target, &json!({"containers": [{"name": "a", "env": [{"name": "F", "value": "2"}]}], "args": ["3"]}));
         assert_eq!(
             target,

@@ -100,7 +100,8 @@ mod tests {
 
     #[test]
     fn identity_is_read_and_nulls_are_dropped() {
-        let body = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a", "namespace": "b", "creationTimestamp": null}});
+        let body =
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a", "namespace": "b", "creationTimestamp": null}});
         let object = Object::new(body, "t").unwrap();
         assert_eq!(object.to_string(), "Deployment b/a");
         assert_eq!(object.gvk.group, "apps");
@@ -110,7 +111,8 @@ mod tests {
     /// Knative's post-install Jobs have only `generateName`, which server-side apply cannot take.
     #[test]
     fn an_object_without_a_name_is_refused_with_its_place() {
-        let error = Object::new(json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"generateName": "x-"}}), "jobs.yaml").unwrap_err();
+        let error =
+            Object::new(json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"generateName": "x-"}}), "jobs.yaml").unwrap_err();
         assert!(error.to_string().contains("jobs.yaml"), "{error}");
     }
 }

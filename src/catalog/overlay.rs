@@ -265,7 +265,11 @@ mod tests {
             "t",
         )
         .unwrap();
-        let ours = Object::new(json!({"apiVersion": "a/v1", "kind": "V", "metadata": {"name": "v"}, "webhooks": [{"name": "w", "failurePolicy": "Ignore"}]}), "t").unwrap();
+        let ours = Object::new(
+            json!({"apiVersion": "a/v1", "kind": "V", "metadata": {"name": "v"}, "webhooks": [{"name": "w", "failurePolicy": "Ignore"}]}),
+            "t",
+        )
+        .unwrap();
         let sent = |live: Option<Value>| claimed.strip(&ours, live.as_ref()).pointer("/webhooks/0/failurePolicy").cloned();
         assert_eq!(sent(None), Some(json!("Ignore")));
         assert_eq!(sent(Some(json!({"webhooks": [{"failurePolicy": "Ignore"}]}))), Some(json!("Ignore")));

@@ -156,8 +156,11 @@ mod tests {
         .unwrap();
         let mut rest = RestMap::default();
         rest.learn([&crd]);
-        let gateway =
-            Object::new(json!({"apiVersion": "networking.istio.io/v1beta1", "kind": "Gateway", "metadata": {"name": "g", "namespace": "n"}}), "t").unwrap();
+        let gateway = Object::new(
+            json!({"apiVersion": "networking.istio.io/v1beta1", "kind": "Gateway", "metadata": {"name": "g", "namespace": "n"}}),
+            "t",
+        )
+        .unwrap();
         assert_eq!(rest.path(&gateway).unwrap(), "/apis/networking.istio.io/v1beta1/namespaces/n/gateways/g");
     }
 

@@ -50,7 +50,8 @@ pub fn documents(text: &str, place: &str, include: &Filter, exclude: &Filter) ->
 fn selected(value: &Value, include: &Filter, exclude: &Filter) -> bool {
     let kind = value.get("kind").and_then(Value::as_str).unwrap_or_default();
     let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-    let any = |list: &[String], text: &str, part: bool| list.iter().any(|item| if part { text.contains(item.as_str()) } else { item == text });
+    let any =
+        |list: &[String], text: &str, part: bool| list.iter().any(|item| if part { text.contains(item.as_str()) } else { item == text });
     (include.kinds.is_empty() || any(&include.kinds, kind, false))
         && (include.names.is_empty() || any(&include.names, name, true))
         && !any(&exclude.kinds, kind, false)
@@ -83,7 +84,11 @@ fn cut(text: &str) -> Vec<(usize, &str)> {
 
 /// The kind, when it stands unquoted at the left margin.
 fn peek_kind(document: &str) -> Option<&str> {
-    document.lines().find_map(|line| line.strip_prefix("kind:")).map(str::trim).filter(|kind| kind.bytes().all(|b| b.is_ascii_alphanumeric()))
+    document
+        .lines()
+        .find_map(|line| line.strip_prefix("kind:"))
+        .map(str::trim)
+        .filter(|kind| kind.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
 fn yaml_error(place: &str, line: usize, error: &serde_saphyr::Error) -> CatalogError {

@@ -40,14 +40,16 @@ impl Cluster {
 
     /// Merges kubeconfig files as kubectl does (the first one wins) and connects to one context of them.
     pub async fn from_texts(texts: &[(String, String)], context: Option<&str>) -> Result<Self, ClusterError> {
-        let invalid = |place: &str, error: &dyn std::error::Error| ClusterError::Kubeconfig { place: place.to_owned(), message: error.to_string() };
+        let invalid =
+            |place: &str, error: &dyn std::error::Error| ClusterError::Kubeconfig { place: place.to_owned(), message: error.to_string() };
         let mut merged = Kubeconfig::default();
         for (place, text) in texts {
             let next = Kubeconfig::from_yaml(text).map_err(|error| invalid(place, &error))?;
             merged = merged.merge(next).map_err(|error| invalid(place, &error))?;
         }
         let place = texts.first().map_or("", |(place, _)| place.as_str()).to_owned();
-        let asked_for_proxy = merged.clusters.iter().any(|cluster| cluster.cluster.as_ref().is_some_and(|cluster| cluster.proxy_url.is_some()));
+        let asked_for_proxy =
+            merged.clusters.iter().any(|cluster| cluster.cluster.as_ref().is_some_and(|cluster| cluster.proxy_url.is_some()));
         let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
         let mut config = Config::from_custom_kubeconfig(merged, &options).await.map_err(|error| invalid(&place, &error))?;
         // kube takes HTTPS_PROXY for 127.0.0.1 too, whatever NO_PROXY says (kube 5.0.0 asks it about the proxy's own address).

@@ -84,11 +84,13 @@ impl Cluster {
 
     /// The last lines of a container's log.
     pub async fn log_tail(&self, namespace: &str, pod: &str, container: &str, lines: u32, previous: bool) -> Result<String, ClusterError> {
-        let path =
-            format!("/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}&tailLines={lines}&previous={previous}&limitBytes=20000");
+        let path = format!(
+            "/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}&tailLines={lines}&previous={previous}&limitBytes=20000"
+        );
         let what = format!("log of {namespace}/{pod}");
-        let request =
-            Request::get(path).body(Vec::new()).map_err(|error| ClusterError::Transport { what: what.clone(), message: error.to_string() })?;
+        let request = Request::get(path)
+            .body(Vec::new())
+            .map_err(|error| ClusterError::Transport { what: what.clone(), message: error.to_string() })?;
         match timeout(REQUEST_TIMEOUT, self.requests.request_text(request)).await {
             Ok(Ok(text)) => Ok(text),
             Ok(Err(error)) => Err(ClusterError::from_kube(&what, &error)),

@@ -222,7 +222,7 @@ impl Explain for DockerError {
                 "`docker context ls` lists what there is; `docker context use default` goes back; DOCKER_HOST overrides it".into()
             }
             Self::TooOld { .. } => "install Docker 20.10 or newer".into(),
-            Self::RateLimit { .. } => "`docker login`, wait an hour, or use --bundle FILE or --mirror URL, which ask no registry".into(),
+            Self::RateLimit { .. } => "`docker login`, wait an hour, or use --bundle FILE, which asks no registry".into(),
             Self::ImageNotFound { .. } => "is the name right, and the registry reachable? --bundle FILE needs none".into(),
             Self::NoSpace { .. } => "`docker system df` tells what takes the space; `docker system prune` frees what nothing uses".into(),
             Self::Timeout { .. } | Self::Idle { .. } => {

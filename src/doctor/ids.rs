@@ -65,7 +65,7 @@ pub const ERROR_IDS: &[ErrorId] = &[
     id("INOTIFY_LIMIT", &[Prerequisite], "the kernel's inotify limits are too low for a node", "sudo sysctl fs.inotify.max_user_instances=512 fs.inotify.max_user_watches=524288"),
     id("INSUFFICIENT_CPU", &[Prerequisite, StageFailed], "the engine has too few CPUs", "give it more, or remove other InferenceServices"),
     id("INSUFFICIENT_MEMORY", &[Prerequisite, StageFailed], "the engine has too little memory", "give it more, or remove other InferenceServices"),
-    id("INTERNAL", &[Internal], "a defect of quickstart", "please report it with `quickstart logs`"),
+    id("INTERNAL", &[Internal], "a defect of quickstart", "please report it with the events.jsonl of its state folder"),
     id("INTERRUPTED", &[Interrupted], "Ctrl-C or SIGTERM", "the same command goes on where it stopped"),
     id("ISVC_MISSING", &[NotRunning], "there is no InferenceService of that name", "`kubectl get inferenceservices -A` lists them"),
     id("KIND_FAILED", &[StageFailed], "kind failed for a reason we do not know", "its last words are in the cause; `quickstart up` again goes on"),

@@ -33,7 +33,12 @@ enum Progress {
 const DRAIN: Duration = Duration::from_secs(15);
 
 /// Runs all stages; answers how long each one that was not skipped took, in the order in which they ended.
-pub async fn run<R: Runner>(plan: &Plan, runner: Arc<R>, events: &Emitter, cancel: &CancellationToken) -> Result<Vec<(StageId, u64)>, Failure> {
+pub async fn run<R: Runner>(
+    plan: &Plan,
+    runner: Arc<R>,
+    events: &Emitter,
+    cancel: &CancellationToken,
+) -> Result<Vec<(StageId, u64)>, Failure> {
     let mut progress: BTreeMap<StageId, Progress> = plan.stages.iter().map(|stage| (stage.id.clone(), Progress::Waiting)).collect();
     let mut tasks: JoinSet<(StageId, u64, Result<Ended, Failure>)> = JoinSet::new();
     let stop = cancel.child_token();

@@ -114,9 +114,9 @@ impl Explain for FetchError {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NotFound { .. } => "the file was moved or the mirror lacks it: name another one with --mirror, or use --bundle FILE".into(),
+            Self::NotFound { .. } => "the file was moved: use a newer quickstart, or --bundle FILE".into(),
             Self::Failed { .. } => {
-                "offline? use --bundle FILE, or --mirror URL; behind a proxy set HTTPS_PROXY; `quickstart up` again goes on where it stopped".into()
+                "offline? use --bundle FILE; behind a proxy set HTTPS_PROXY; `quickstart up` again goes on where it stopped".into()
             }
             Self::Tls { .. } => {
                 "a proxy that opens TLS needs its CA in the system's trust store (or SSL_CERT_FILE); a wrong clock looks the same; or use --bundle FILE".into()
@@ -124,7 +124,7 @@ impl Explain for FetchError {
             Self::Client { .. } => "install the system's CA certificates (package ca-certificates), or name a file with SSL_CERT_FILE".into(),
             Self::Checksum { page: true, .. } => "it is a web page, not the file: log in to this network first, or use --bundle FILE".into(),
             Self::Checksum { .. } | Self::TooLong { .. } => {
-                "do not use it: something on the way changed the file; try another network, --mirror URL or --bundle FILE".into()
+                "do not use it: something on the way changed the file; try another network, or --bundle FILE".into()
             }
             Self::Io { .. } if self.no_space() => "free some disk space and run the same command again".into(),
             Self::Io { .. } => "is the folder there, and may you write to it?".into(),

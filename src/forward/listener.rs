@@ -43,8 +43,9 @@ impl Tunnel {
     pub async fn open(cluster: Cluster, service: Service, port: u16) -> Result<Self, ForwardError> {
         let finder = Arc::new(Finder::new(service));
         finder.find(&cluster).await?;
-        let listener =
-            TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await.map_err(|source| ForwardError::Listen { port, source })?;
+        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+            .await
+            .map_err(|source| ForwardError::Listen { port, source })?;
         Ok(Self { listener, finder, cluster, counters: Arc::default() })
     }
 
@@ -85,7 +86,9 @@ async fn session(mut stream: TcpStream, finder: Arc<Finder>, cluster: Cluster, c
     stream.set_nodelay(true).ok();
     for attempt in 1..=TRIES {
         let opened = match finder.find(&cluster).await {
-            Ok(target) => cluster.port_forward(finder.namespace(), &target.pod, target.port).await.ok().map(|forwarder| (forwarder, target.port)),
+            Ok(target) => {
+                cluster.port_forward(finder.namespace(), &target.pod, target.port).await.ok().map(|forwarder| (forwarder, target.port))
+            }
             Err(_) => None,
         };
         let Some((mut forwarder, port)) = opened else {

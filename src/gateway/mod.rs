@@ -67,9 +67,12 @@ impl Explain for GatewayError {
 
 /// A client for localhost: no proxy, whatever the environment says.
 fn client() -> Result<reqwest::Client, GatewayError> {
-    reqwest::Client::builder().no_proxy().timeout(TIMEOUT).connect_timeout(Duration::from_secs(3)).build().map_err(|error| {
-        GatewayError::Unreachable { address: "localhost".into(), message: error.to_string() }
-    })
+    reqwest::Client::builder()
+        .no_proxy()
+        .timeout(TIMEOUT)
+        .connect_timeout(Duration::from_secs(3))
+        .build()
+        .map_err(|error| GatewayError::Unreachable { address: "localhost".into(), message: error.to_string() })
 }
 
 /// Does anything speak HTTP there? Any status will do: without a matching host the gateway says 404.

@@ -20,7 +20,8 @@ pub struct Trouble {
 /// Looks at the pods of a selector and names the worst trouble, or what they are doing.
 pub async fn explain(cluster: &Cluster, namespace: &str, selector: &str) -> Result<Option<Trouble>, ClusterError> {
     let pods = cluster.list(&format!("/api/v1/namespaces/{namespace}/pods"), selector).await?;
-    let mut found: Vec<Trouble> = pods.iter().filter(|pod| pod.pointer("/metadata/deletionTimestamp").is_none()).filter_map(trouble).collect();
+    let mut found: Vec<Trouble> =
+        pods.iter().filter(|pod| pod.pointer("/metadata/deletionTimestamp").is_none()).filter_map(trouble).collect();
     found.sort_by_key(|trouble| !trouble.terminal);
     Ok(found.into_iter().next())
 }
@@ -59,33 +60,59 @@ fn waiting(pod: &str, container: &str, image: &str, reason: &str, message: &str,
     let lower = message.to_ascii_lowercase();
     let make = |id, terminal, hint, saw: String| Some(Trouble { id, saw, terminal, hint });
     match reason {
-        "ErrImagePull" | "ImagePullBackOff" if lower.contains("toomanyrequests") || lower.contains("rate limit") => {
-            make("IMAGE_RATE_LIMIT", true, "log in to the registry, or use `quickstart up --bundle FILE`", format!("pod {pod}: {image}: pull rate limit reached"))
-        }
+        "ErrImagePull" | "ImagePullBackOff" if lower.contains("toomanyrequests") || lower.contains("rate limit") => make(
+            "IMAGE_RATE_LIMIT",
+            true,
+            "log in to the registry, or use `quickstart up --bundle FILE`",
+            format!("pod {pod}: {image}: pull rate limit reached"),
+        ),
         "ErrImagePull" | "ImagePullBackOff" if lower.contains("no match for platform") => {
             make("IMAGE_ARCH", true, "this image does not exist for this machine's architecture", format!("pod {pod}: {image}: {message}"))
         }
-        "ErrImagePull" | "ImagePullBackOff" if lower.contains("not found") && !lower.contains("no such host") => {
-            make("IMAGE_NOT_FOUND", true, "check the image's name, or use a bundle that holds it", format!("pod {pod}: {image} does not exist"))
-        }
-        "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" => {
-            make("IMAGE_PULL", false, "is the registry reachable from the node? offline: `quickstart up --bundle FILE`", format!("pod {pod}: cannot pull {image}: {}", first_line(message)))
-        }
+        "ErrImagePull" | "ImagePullBackOff" if lower.contains("not found") && !lower.contains("no such host") => make(
+            "IMAGE_NOT_FOUND",
+            true,
+            "check the image's name, or use a bundle that holds it",
+            format!("pod {pod}: {image} does not exist"),
+        ),
+        "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" => make(
+            "IMAGE_PULL",
+            false,
+            "is the registry reachable from the node? offline: `quickstart up --bundle FILE`",
+            format!("pod {pod}: cannot pull {image}: {}", first_line(message)),
+        ),
         "InvalidImageName" => make("IMAGE_NOT_FOUND", true, "check the image's name", format!("pod {pod}: {image}: {message}")),
         "CrashLoopBackOff" => {
             let last = |pointer: &str| status.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
             if last("/lastState/terminated/reason") == "OOMKilled" {
-                return make("OOM_KILLED", true, "give the container engine more memory", format!("pod {pod}: {container} was killed: out of memory"));
+                return make(
+                    "OOM_KILLED",
+                    true,
+                    "give the container engine more memory",
+                    format!("pod {pod}: {container} was killed: out of memory"),
+                );
             }
             let code = status.pointer("/lastState/terminated/exitCode").and_then(Value::as_i64).unwrap_or_default();
-            make("CRASH_LOOP", false, "`kubectl logs --previous` holds its last words", format!("pod {pod}: {container} ends with code {code} again and again"))
+            make(
+                "CRASH_LOOP",
+                false,
+                "`kubectl logs --previous` holds its last words",
+                format!("pod {pod}: {container} ends with code {code} again and again"),
+            )
         }
         "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" if lower.contains("exec format error") => {
             make("IMAGE_ARCH", true, "this image is for another architecture", format!("pod {pod}: {image}: exec format error"))
         }
-        "CreateContainerConfigError" => make("SECRET_MISSING", false, "a Secret or ConfigMap that it names is not there", format!("pod {pod}: {}", first_line(message))),
+        "CreateContainerConfigError" => {
+            make("SECRET_MISSING", false, "a Secret or ConfigMap that it names is not there", format!("pod {pod}: {}", first_line(message)))
+        }
         "" => None,
-        other => make("NOT_READY", false, "", format!("pod {pod}: {container} {other}{}{}", if message.is_empty() { "" } else { ": " }, first_line(message))),
+        other => make(
+            "NOT_READY",
+            false,
+            "",
+            format!("pod {pod}: {container} {other}{}{}", if message.is_empty() { "" } else { ": " }, first_line(message)),
+        ),
     }
 }
 

@@ -163,9 +163,9 @@ async fn inference_service(cluster: &Cluster, namespace: &str, name: &str) -> Re
             Verdict::Pending(trouble.saw)
         });
     }
-    let waits = ["PredictorReady", "IngressReady", "Ready"]
-        .iter()
-        .find_map(|kind| rollout::condition(&object, kind).filter(|(status, _)| status != "True").map(|(_, message)| format!("{kind}: {message}")));
+    let waits = ["PredictorReady", "IngressReady", "Ready"].iter().find_map(|kind| {
+        rollout::condition(&object, kind).filter(|(status, _)| status != "True").map(|(_, message)| format!("{kind}: {message}"))
+    });
     Ok(Verdict::Pending(waits.unwrap_or_else(|| "no condition reported yet".into())))
 }
 

@@ -19,7 +19,12 @@ fn must_last(id: &str) -> Duration {
 }
 
 /// Asks until the check is green, its deadline passes, or waiting cannot help; `saw` hears every new answer.
-pub async fn until_ready(world: World<'_>, check: &Check, cancel: &CancellationToken, saw: &mut (dyn FnMut(&str) + Send)) -> Result<Duration, Failure> {
+pub async fn until_ready(
+    world: World<'_>,
+    check: &Check,
+    cancel: &CancellationToken,
+    saw: &mut (dyn FnMut(&str) + Send),
+) -> Result<Duration, Failure> {
     let started = Instant::now();
     let deadline = Duration::from_secs(check.deadline);
     let mut pause = FIRST_PAUSE;
@@ -35,7 +40,9 @@ pub async fn until_ready(world: World<'_>, check: &Check, cancel: &CancellationT
             Verdict::Failed { id, saw, hint } => {
                 let since = *terminal_since.get_or_insert_with(Instant::now);
                 if since.elapsed() >= must_last(&id) {
-                    return Err(Failure::new(&id, Exit::StageFailed, format!("{} did not get ready", check.id)).cause(saw).hint(hint.unwrap_or_else(|| check.hint.clone())));
+                    return Err(Failure::new(&id, Exit::StageFailed, format!("{} did not get ready", check.id))
+                        .cause(saw)
+                        .hint(hint.unwrap_or_else(|| check.hint.clone())));
                 }
                 saw
             }
@@ -49,7 +56,9 @@ pub async fn until_ready(world: World<'_>, check: &Check, cancel: &CancellationT
             last = seen;
         }
         if started.elapsed() >= deadline {
-            return Err(Failure::new("DEADLINE", Exit::Deadline, format!("{} was not ready within {} s", check.id, check.deadline)).cause(last).hint(check.hint.clone()));
+            return Err(Failure::new("DEADLINE", Exit::Deadline, format!("{} was not ready within {} s", check.id, check.deadline))
+                .cause(last)
+                .hint(check.hint.clone()));
         }
         tokio::select! {
             () = cancel.cancelled() => return Err(interrupted()),
@@ -61,5 +70,6 @@ pub async fn until_ready(world: World<'_>, check: &Check, cancel: &CancellationT
 
 /// The failure of a run that was told to stop.
 pub fn interrupted() -> Failure {
-    Failure::new("INTERRUPTED", Exit::Interrupted, "interrupted").hint("`quickstart up` goes on where this stopped; `quickstart down` takes it away")
+    Failure::new("INTERRUPTED", Exit::Interrupted, "interrupted")
+        .hint("`quickstart up` goes on where this stopped; `quickstart down` takes it away")
 }

@@ -217,9 +217,7 @@ impl Explain for KindError {
                 "the node did not boot; too few inotify instances are the usual reason: sudo sysctl fs.inotify.max_user_instances=512"
                     .into()
             }
-            Self::Deadline { .. } | Self::Failed { .. } => {
-                "`quickstart logs` gathers what the node said; `quickstart up` again goes on".into()
-            }
+            Self::Deadline { .. } | Self::Failed { .. } => "`quickstart up` tries again".into(),
             Self::Cancelled { .. } => "`quickstart up` goes on, `quickstart down` takes away what is there".into(),
         })
     }

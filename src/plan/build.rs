@@ -167,7 +167,12 @@ fn stages(
     let fetch_needs = if bundle.is_some() && local { vec![StageId::EngineCheck] } else { vec![] };
     add(StageId::Fetch, if bundle.is_some() { "unpack the bundle" } else { "download manifests" }, fetch_needs, vec![], 15 * MINUTE);
     before_cluster.push(StageId::Fetch);
-    let nodes = Check { id: "cluster/nodes".into(), probe: Probe::NodesReady, hint: "`quickstart logs` collects the node's own logs".into(), deadline: 3 * MINUTE };
+    let nodes = Check {
+        id: "cluster/nodes".into(),
+        probe: Probe::NodesReady,
+        hint: "`kind export logs` collects the node's own logs".into(),
+        deadline: 3 * MINUTE,
+    };
     add(StageId::Cluster, if local { "kind cluster" } else { "existing cluster" }, before_cluster, vec![nodes], 10 * MINUTE);
 
     let groups = image_groups(bundle, local);
@@ -195,7 +200,11 @@ fn stages(
             hint: format!("is something else listening on 127.0.0.1:{port}? `quickstart doctor` tells"),
             deadline: 2 * MINUTE,
         };
-        add(StageId::Ingress, "ingress on localhost", vec![StageId::component("istio")], vec![check], 3 * MINUTE);
+        // Without a Gateway object the gateway's pod is Ready and listens nowhere: net-istio brings the first one, in the raw profile the demo does.
+        let mut needs = vec![StageId::component("istio")];
+        needs.extend(has("net-istio").then(|| StageId::component("net-istio")));
+        needs.extend((!has("net-istio") && demo.is_some()).then_some(StageId::Demo));
+        add(StageId::Ingress, "ingress on localhost", needs, vec![check], 3 * MINUTE);
     }
     if has("kserve") {
         let check = Check {

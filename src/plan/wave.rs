@@ -70,7 +70,8 @@ pub fn component(objects: &[Object], ready: &[Check]) -> Vec<Wave> {
     let of = |ranks: &[Rank]| objects.iter().filter(|object| ranks.contains(&rank(object))).cloned().collect::<Vec<_>>();
     let certificates = of(&[Rank::Certificate]);
     // A webhook cannot answer before its pod runs: asked in this order, a failure names the pod and not the webhook behind it.
-    let (webhooks, rollouts): (Vec<Check>, Vec<Check>) = ready.iter().cloned().partition(|check| matches!(check.probe, Probe::Denied { .. }));
+    let (webhooks, rollouts): (Vec<Check>, Vec<Check>) =
+        ready.iter().cloned().partition(|check| matches!(check.probe, Probe::Denied { .. }));
     let secrets = certificates.iter().filter(|object| object.gvk.kind == "Certificate").filter_map(secret).collect();
     let waves = [
         Wave { name: "base", objects: of(&[Rank::Base]), checks: Vec::new() },
@@ -102,7 +103,8 @@ mod tests {
 
     fn object(api_version: &str, kind: &str, name: &str) -> Object {
         let spec = json!({"secretName": "cert"});
-        Object::new(json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": "n"}, "spec": spec}), "t").unwrap()
+        Object::new(json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": "n"}, "spec": spec}), "t")
+            .unwrap()
     }
 
     /// In kserve.yaml the Certificate stands behind the Deployment that mounts its Secret.

@@ -35,5 +35,8 @@ pub fn bundle_summary(summary: &Summary, palette: Palette) -> String {
 }
 
 fn really(substitute: Option<&Substitute>) -> String {
-    substitute.map_or_else(|| "itself".to_owned(), |substitute| format!("{} {}", substitute.name, substitute.version.as_deref().unwrap_or_default()).trim().to_owned())
+    substitute.map_or_else(
+        || "itself".to_owned(),
+        |substitute| format!("{} {}", substitute.name, substitute.version.as_deref().unwrap_or_default()).trim().to_owned(),
+    )
 }

@@ -21,7 +21,13 @@ const IN_FLIGHT: usize = 24;
 const PATIENCE: Duration = Duration::from_secs(150);
 
 /// Applies waves one after the other; after each its checks must turn green.
-pub(super) async fn waves(ctx: &Context, stage: &StageId, waves: &[Wave], rest: &RestMap, cancel: &CancellationToken) -> Result<(), Failure> {
+pub(super) async fn waves(
+    ctx: &Context,
+    stage: &StageId,
+    waves: &[Wave],
+    rest: &RestMap,
+    cancel: &CancellationToken,
+) -> Result<(), Failure> {
     let cluster = ctx.cluster()?;
     let claimed = embedded::never_claimed()?;
     for wave in waves {
@@ -63,7 +69,12 @@ async fn one(
                 attempt += 1;
                 // The first few tries are a cluster's ordinary start; a person hears of it when it lasts.
                 if attempt >= 4 {
-                    ctx.events.tell(EventKind::Retried { stage: stage.clone(), what: format!("apply {object}"), reason: error.to_string(), attempt });
+                    ctx.events.tell(EventKind::Retried {
+                        stage: stage.clone(),
+                        what: format!("apply {object}"),
+                        reason: error.to_string(),
+                        attempt,
+                    });
                 }
             }
             Err(error) => return Err(refused(object, &error)),

@@ -110,7 +110,11 @@ async fn create(ctx: &Context, kind: &Kind, node_image: &str, port: u16, cancel:
         if failure.exit != Exit::Interrupted {
             let logs = ctx.paths.folder.join("kind-logs");
             if kind.export_logs(name, &logs).await.is_ok() {
-                failure.hint = Some(format!("{}; the node's logs are in {}", failure.hint.unwrap_or_default(), logs.display()).trim_start_matches("; ").to_owned());
+                failure.hint = Some(
+                    format!("{}; the node's logs are in {}", failure.hint.unwrap_or_default(), logs.display())
+                        .trim_start_matches("; ")
+                        .to_owned(),
+                );
             }
         }
         // Never a half-made node in the way of the next try.
@@ -148,7 +152,12 @@ async fn switch_context(ctx: &Context, kind: &Kind) {
     let ours = format!("kind-{}", ctx.plan.cluster);
     if let Err(error) = kind.export_kubeconfig(&ctx.plan.cluster, &file).await {
         let failure = Failure::from(error);
-        ctx.events.note(format!("{} was not changed: {}; `kubectl --kubeconfig {}` works", file.display(), failure.what, ctx.paths.kubeconfig.display()));
+        ctx.events.note(format!(
+            "{} was not changed: {}; `kubectl --kubeconfig {}` works",
+            file.display(),
+            failure.what,
+            ctx.paths.kubeconfig.display()
+        ));
         return;
     }
     if ctx.settings.keep_context

@@ -4,9 +4,9 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
+use super::Ended;
 use super::{Context, apply, checks};
 use crate::catalog::Object;
-use super::Ended;
 use crate::error::{Exit, Failure};
 use crate::plan::{Check, Stage, StageId, Wave};
 
@@ -44,7 +44,11 @@ pub(super) async fn demo(ctx: &Context, stage: &Stage, cancel: &CancellationToke
     let namespaces = |object: &Object| object.gvk.kind == "Namespace";
     let waves = [
         Wave { name: "namespace", objects: objects.iter().filter(|object| namespaces(object)).cloned().collect(), checks: Vec::new() },
-        Wave { name: "model", objects: objects.iter().filter(|object| !namespaces(object)).cloned().collect(), checks: stage.checks.clone() },
+        Wave {
+            name: "model",
+            objects: objects.iter().filter(|object| !namespaces(object)).cloned().collect(),
+            checks: stage.checks.clone(),
+        },
     ];
     carry_out(ctx, &stage.id, &waves, &stage.checks, cancel).await
 }
@@ -87,7 +91,8 @@ async fn refuse_foreign(ctx: &Context, name: &str) -> Result<(), Failure> {
         let path = format!("/apis/apps/v1/namespaces/{}/deployments/{deployment}", component.namespace);
         let Some(live) = ctx.cluster()?.find(&path).await? else { continue };
         let managers = live.pointer("/metadata/managedFields").and_then(Value::as_array);
-        let ours = managers.into_iter().flatten().any(|entry| entry.get("manager").and_then(Value::as_str) == Some(crate::cluster::FIELD_MANAGER));
+        let ours =
+            managers.into_iter().flatten().any(|entry| entry.get("manager").and_then(Value::as_str) == Some(crate::cluster::FIELD_MANAGER));
         if !ours {
             let what = format!("{} is already installed on this cluster, by somebody else", component.title);
             return Err(Failure::new("COMPONENT_FOREIGN", Exit::Prerequisite, what)

@@ -43,7 +43,14 @@ pub struct Context {
 
 impl Context {
     /// A context at the start of a run.
-    pub fn new(plan: Plan, settings: Settings, bundle: Option<(Index, Option<PathBuf>)>, paths: ClusterPaths, events: Emitter, state: State) -> Self {
+    pub fn new(
+        plan: Plan,
+        settings: Settings,
+        bundle: Option<(Index, Option<PathBuf>)>,
+        paths: ClusterPaths,
+        events: Emitter,
+        state: State,
+    ) -> Self {
         let (bundle, bundle_path) = bundle.map_or((None, None), |(index, path)| (Some(index), path));
         Self {
             plan,

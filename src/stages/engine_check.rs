@@ -34,8 +34,12 @@ pub(super) async fn run(ctx: &Context) -> Result<Ended, Failure> {
     if let Some(bundle) = &ctx.bundle
         && bundle.architecture != facts.architecture
     {
-        return Err(Failure::new("BUNDLE_ARCH", Exit::Verification, format!("this bundle is for {}, the engine runs {}", bundle.architecture, facts.architecture))
-            .hint(format!("ask for a bundle made for {}", facts.architecture)));
+        return Err(Failure::new(
+            "BUNDLE_ARCH",
+            Exit::Verification,
+            format!("this bundle is for {}, the engine runs {}", bundle.architecture, facts.architecture),
+        )
+        .hint(format!("ask for a bundle made for {}", facts.architecture)));
     }
     if facts.memory < COMFORTABLE_MEMORY {
         ctx.events.note(format!("the engine has {:.1} GiB of memory: the demo fits, several models may not", gib(facts.memory)));
@@ -47,12 +51,20 @@ pub(super) async fn run(ctx: &Context) -> Result<Ended, Failure> {
 /// Refuses an engine on which the pods could not be scheduled.
 pub fn large_enough(facts: &Facts) -> Result<(), Failure> {
     if facts.cpus < MIN_CPUS {
-        return Err(Failure::new("INSUFFICIENT_CPU", Exit::Prerequisite, format!("the engine has {} CPU, {MIN_CPUS} are needed", facts.cpus))
-            .hint("give the engine's virtual machine more CPUs (Docker Desktop: Settings → Resources; colima: `colima start --cpu 4`)"));
+        return Err(Failure::new(
+            "INSUFFICIENT_CPU",
+            Exit::Prerequisite,
+            format!("the engine has {} CPU, {MIN_CPUS} are needed", facts.cpus),
+        )
+        .hint("give the engine's virtual machine more CPUs (Docker Desktop: Settings → Resources; colima: `colima start --cpu 4`)"));
     }
     if facts.memory < MIN_MEMORY {
-        return Err(Failure::new("INSUFFICIENT_MEMORY", Exit::Prerequisite, format!("the engine has {:.1} GiB of memory, 4 are needed", gib(facts.memory)))
-            .hint("give the engine's virtual machine more memory (Docker Desktop: Settings → Resources; colima: `colima start --memory 6`)"));
+        return Err(Failure::new(
+            "INSUFFICIENT_MEMORY",
+            Exit::Prerequisite,
+            format!("the engine has {:.1} GiB of memory, 4 are needed", gib(facts.memory)),
+        )
+        .hint("give the engine's virtual machine more memory (Docker Desktop: Settings → Resources; colima: `colima start --memory 6`)"));
     }
     Ok(())
 }

@@ -55,7 +55,13 @@ pub async fn manifests(ctx: &Context, cache: &Cache, cancel: &CancellationToken)
     Ok(texts)
 }
 
-async fn one(ctx: &Context, cache: &Cache, component: String, file: &PlannedFile, cancel: &CancellationToken) -> Result<((String, String), String), Failure> {
+async fn one(
+    ctx: &Context,
+    cache: &Cache,
+    component: String,
+    file: &PlannedFile,
+    cancel: &CancellationToken,
+) -> Result<((String, String), String), Failure> {
     let place = if let Some(place) = cache.get(&file.sha256).await? {
         place
     } else {
@@ -66,9 +72,9 @@ async fn one(ctx: &Context, cache: &Cache, component: String, file: &PlannedFile
         let download = Download { what: what.clone(), urls: file.urls.clone(), sha256: Some(file.sha256.clone()), size: Some(file.size) };
         cache.fetch(&crate::fetch::client()?, &download, &told, cancel).await?.path
     };
-    let text = fs_err::tokio::read_to_string(&place)
-        .await
-        .map_err(|error| Failure::new("MANIFEST_INVALID", Exit::Verification, format!("cannot read {component}/{}", file.name)).cause(error.to_string()))?;
+    let text = fs_err::tokio::read_to_string(&place).await.map_err(|error| {
+        Failure::new("MANIFEST_INVALID", Exit::Verification, format!("cannot read {component}/{}", file.name)).cause(error.to_string())
+    })?;
     Ok(((component, file.name.clone()), text))
 }
 
@@ -81,7 +87,9 @@ async fn kind(ctx: &Context, cache: &Cache, cancel: &CancellationToken) -> Resul
         Search::Found(program) => {
             ctx.events.note(format!("kind {} of PATH has no node image in the catalog: another one is used", program.version));
         }
-        Search::TooOld(program) => ctx.events.note(format!("kind {} of PATH is older than {minimum}: another one is used", program.version)),
+        Search::TooOld(program) => {
+            ctx.events.note(format!("kind {} of PATH is older than {minimum}: another one is used", program.version))
+        }
         Search::Unusable { path, message } => ctx.events.note(format!("{} cannot be used: {message}", path.display())),
         Search::Missing => {}
     }
@@ -96,11 +104,23 @@ async fn kind(ctx: &Context, cache: &Cache, cancel: &CancellationToken) -> Resul
             .hint(format!("install kind {} or newer", catalog.kind.default))
     })?;
     if binary.sha256.is_none() && !ctx.settings.accept_unpinned {
-        return Err(Failure::new("KIND_MISSING", Exit::Prerequisite, "kind is not installed, and the checksum of its download is not known")
-            .cause(binary.reason.clone().unwrap_or_default())
-            .hint(format!("install kind {} or newer, use a bundle, or accept the unverified program with --accept-unpinned", catalog.kind.default)));
+        return Err(Failure::new(
+            "KIND_MISSING",
+            Exit::Prerequisite,
+            "kind is not installed, and the checksum of its download is not known",
+        )
+        .cause(binary.reason.clone().unwrap_or_default())
+        .hint(format!(
+            "install kind {} or newer, use a bundle, or accept the unverified program with --accept-unpinned",
+            catalog.kind.default
+        )));
     }
-    let download = Download { what: format!("kind {}", catalog.kind.default), urls: vec![binary.url.clone()], sha256: binary.sha256.clone(), size: None };
+    let download = Download {
+        what: format!("kind {}", catalog.kind.default),
+        urls: vec![binary.url.clone()],
+        sha256: binary.sha256.clone(),
+        size: None,
+    };
     let cached = cache.fetch(&crate::fetch::client()?, &download, &quiet, cancel).await?;
     program_at(ctx, cached.path, &cached.sha256).await
 }

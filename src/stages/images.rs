@@ -25,7 +25,14 @@ pub(super) async fn group(ctx: &Context, id: &StageId, group: &str, cancel: &Can
     archives.dedup();
     for archive in archives {
         let store = store.clone();
-        unpack::stream_entry(ctx, id, archive, cancel, |reader, told| async move { store.import(reader, &told).await.map_err(Failure::from) }).await?;
+        unpack::stream_entry(
+            ctx,
+            id,
+            archive,
+            cancel,
+            |reader, told| async move { store.import(reader, &told).await.map_err(Failure::from) },
+        )
+        .await?;
     }
     // The names that manifests use come last: a name that is there means an archive that was whole and verified.
     let names: Vec<(String, String)> = images.iter().map(|image| (image.local.clone(), image.reference.clone())).collect();

@@ -89,8 +89,10 @@ pub(super) async fn node_image(ctx: &Context, index: &Index, cancel: &Cancellati
     if engine.image_id(&node.id).await?.is_none() {
         ctx.events.note(format!("loading node image {}", node.reference));
         let engine: Engine = engine.clone();
-        stream_entry(ctx, &StageId::Fetch, &node.archive, cancel, |reader, told| async move { engine.load(reader, &told).await.map(|_| ()).map_err(Failure::from) })
-            .await?;
+        stream_entry(ctx, &StageId::Fetch, &node.archive, cancel, |reader, told| async move {
+            engine.load(reader, &told).await.map(|_| ()).map_err(Failure::from)
+        })
+        .await?;
     }
     if node.local != node.reference {
         ctx.engine()?.tag(&node.id, &node.reference).await?;
@@ -99,7 +101,13 @@ pub(super) async fn node_image(ctx: &Context, index: &Index, cancel: &Cancellati
 }
 
 /// Streams one entry of the bundle to `consume` with back-pressure; succeeds when both the consumer and the checksum are content.
-pub(super) async fn stream_entry<F, W>(ctx: &Context, stage: &StageId, path: &str, cancel: &CancellationToken, consume: F) -> Result<(), Failure>
+pub(super) async fn stream_entry<F, W>(
+    ctx: &Context,
+    stage: &StageId,
+    path: &str,
+    cancel: &CancellationToken,
+    consume: F,
+) -> Result<(), Failure>
 where
     F: FnOnce(Box<dyn tokio::io::AsyncRead + Send + Unpin>, Box<dyn Fn(u64) + Send + Sync>) -> W,
     W: Future<Output = Result<(), Failure>>,

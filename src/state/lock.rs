@@ -19,32 +19,38 @@ pub struct Lock {
 
 impl Lock {
     /// Takes the lock, waiting up to `patience` for whoever has it; `waiting` hears once who that is.
-    pub async fn take(path: &Path, verb: &str, patience: Duration, cancel: &CancellationToken, waiting: impl FnOnce(&str)) -> Result<Self, StateError> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(StateError::Io)?;
-        }
-        let file = fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).map_err(StateError::Io)?;
-        let mut file = file.into_parts().0;
+    pub async fn take(
+        path: &Path,
+        verb: &str,
+        patience: Duration,
+        cancel: &CancellationToken,
+        waiting: impl FnOnce(&str),
+    ) -> Result<Self, StateError> {
         let started = Instant::now();
         let mut waiting = Some(waiting);
+        let mut file = open(path)?;
         loop {
             match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::Error(error)) => return Err(StateError::Io(error)),
-                Err(TryLockError::WouldBlock) => {
-                    let mut holder = String::new();
-                    file.rewind().ok();
-                    file.read_to_string(&mut holder).ok();
-                    let holder = if holder.trim().is_empty() { "another quickstart".to_owned() } else { holder.trim().to_owned() };
-                    if let Some(waiting) = waiting.take() {
-                        waiting(&holder);
-                    }
-                    if started.elapsed() >= patience || cancel.is_cancelled() {
-                        return Err(StateError::Held { holder });
-                    }
-                    sleep(Duration::from_millis(250)).await;
+                // `down` removes the folder with the lock in it: whoever waited then holds a file that nobody else can find.
+                Ok(()) if same_file(&file, path) => break,
+                Ok(()) => {
+                    file = open(path)?;
+                    continue;
                 }
+                Err(TryLockError::Error(error)) => return Err(StateError::Io(error)),
+                Err(TryLockError::WouldBlock) => {}
             }
+            let mut holder = String::new();
+            file.rewind().ok();
+            file.read_to_string(&mut holder).ok();
+            let holder = if holder.trim().is_empty() { "another quickstart".to_owned() } else { holder.trim().to_owned() };
+            if let Some(waiting) = waiting.take() {
+                waiting(&holder);
+            }
+            if started.elapsed() >= patience || cancel.is_cancelled() {
+                return Err(StateError::Held { holder });
+            }
+            sleep(Duration::from_millis(250)).await;
         }
         file.set_len(0).map_err(StateError::Io)?;
         file.rewind().map_err(StateError::Io)?;
@@ -53,9 +59,46 @@ impl Lock {
     }
 }
 
+fn open(path: &Path) -> Result<std::fs::File, StateError> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(StateError::Io)?;
+    }
+    let file = fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).map_err(StateError::Io)?;
+    Ok(file.into_parts().0)
+}
+
+fn same_file(file: &std::fs::File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// `down` removes the folder while a second command waits for the lock in it; the second one must not go on with a file that is gone.
+    #[tokio::test]
+    async fn a_lock_whose_folder_was_removed_is_taken_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cluster/lock");
+        let cancel = CancellationToken::new();
+        let first = Lock::take(&path, "down", Duration::ZERO, &cancel, |_| {}).await.unwrap();
+        let waiter = tokio::spawn({
+            let (path, cancel) = (path.clone(), cancel.clone());
+            async move { Lock::take(&path, "up", Duration::from_secs(20), &cancel, |_| {}).await }
+        });
+        while !waiter.is_finished() && path.exists() {
+            tokio::task::yield_now().await;
+            fs::remove_dir_all(folder.path().join("cluster")).ok();
+        }
+        drop(first);
+        let _second = waiter.await.unwrap().unwrap();
+        assert!(path.exists());
+        Lock::take(&path, "up", Duration::ZERO, &cancel, |_| {}).await.unwrap_err();
+    }
 
     #[tokio::test]
     async fn the_second_is_told_who_holds_it_and_gets_it_when_the_first_ends() {

@@ -137,7 +137,8 @@ impl State {
 
     /// Replaces the state on disk.
     pub fn write(&self, path: &Path) -> Result<(), StateError> {
-        let mut text = serde_json::to_vec_pretty(self).map_err(|error| StateError::Damaged { path: path.display().to_string(), message: error.to_string() })?;
+        let mut text = serde_json::to_vec_pretty(self)
+            .map_err(|error| StateError::Damaged { path: path.display().to_string(), message: error.to_string() })?;
         text.push(b'\n');
         persist::write(path, &text, true).map_err(StateError::Io)
     }

@@ -112,8 +112,15 @@ async fn ingress(port: Option<u16>) -> Option<Result<(), String>> {
 async fn deployment(cluster: &Cluster, state: &State, namespace: &str, name: &str) -> DeploymentStatus {
     let path = format!("/apis/apps/v1/namespaces/{namespace}/deployments/{name}");
     let live = cluster.find(&path).await;
-    let number = |pointer: &str| live.as_ref().ok().and_then(Option::as_ref).and_then(|live| live.pointer(pointer)).and_then(Value::as_i64).unwrap_or(0);
-    let containers = live.as_ref().ok().and_then(Option::as_ref).and_then(|live| live.pointer("/spec/template/spec/containers")).and_then(Value::as_array);
+    let number = |pointer: &str| {
+        live.as_ref().ok().and_then(Option::as_ref).and_then(|live| live.pointer(pointer)).and_then(Value::as_i64).unwrap_or(0)
+    };
+    let containers = live
+        .as_ref()
+        .ok()
+        .and_then(Option::as_ref)
+        .and_then(|live| live.pointer("/spec/template/spec/containers"))
+        .and_then(Value::as_array);
     let containers = containers.into_iter().flatten().map(|container| {
         let text = |key: &str| container.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         ContainerStatus { name: text("name"), substitute: state.substitutes.get(&text("image")).cloned(), image: text("image") }
@@ -132,7 +139,13 @@ async fn deployment(cluster: &Cluster, state: &State, namespace: &str, name: &st
     DeploymentStatus {
         namespace: namespace.to_owned(),
         name: name.to_owned(),
-        desired: live.as_ref().ok().and_then(Option::as_ref).and_then(|live| live.pointer("/spec/replicas")).and_then(Value::as_i64).unwrap_or(1),
+        desired: live
+            .as_ref()
+            .ok()
+            .and_then(Option::as_ref)
+            .and_then(|live| live.pointer("/spec/replicas"))
+            .and_then(Value::as_i64)
+            .unwrap_or(1),
         ready: number("/status/readyReplicas"),
         available: number("/status/availableReplicas"),
         why,

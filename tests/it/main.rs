@@ -6,6 +6,7 @@ mod small;
 mod support;
 
 mod up;
+mod waves;
 mod second_up;
 mod down;
 mod status;

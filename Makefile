@@ -1,0 +1,41 @@
+# Every target is one command that works by itself, and CI runs the same ones. `make` alone lists them.
+SHELL := bash
+CARGO ?= cargo
+.DEFAULT_GOAL := help
+.PHONY: help up build check test lint e2e bench dist lab lab-check lab-clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: ## from this checkout to a prediction: program, engine, bundle where nothing can be pulled, cluster (ARGS="--port 9000")
+	@scripts/up.sh $(ARGS)
+
+build: ## the program, target/release/quickstart
+	$(CARGO) build --release --locked
+
+check: ## does it compile?
+	$(CARGO) check --all-targets --locked
+
+test: ## all tests that need neither Docker nor a network
+	$(CARGO) test --locked
+
+lint: ## format, clippy, shellcheck
+	@scripts/lint.sh
+
+e2e: ## the real thing on the lab's bundle: up, status, predict, second up, down, with assertions
+	@scripts/e2e.sh
+
+bench: ## up against the documented serial sequence on the same images (BENCH_RUNS=1)
+	@scripts/bench.sh
+
+dist: build ## the program with licence, manual page and completions as target/dist/*.tar.gz
+	@scripts/dist.sh
+
+lab: build ## build the whole stack from source and write the bundle
+	@QUICKSTART_BIN=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/quickstart lab/lab.sh all
+
+lab-check: build ## list how the lab's manifests differ from the pinned ones
+	@QUICKSTART_BIN=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/quickstart lab/lab.sh check
+
+lab-clean: ## remove what the lab built
+	@lab/lab.sh clean

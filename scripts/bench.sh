@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# How fast, how small: `up` against the documented serial sequence, in one run on the same baked node image; then the rows of their own.
+# Nothing is asserted: the table has the goal beside what was measured, and target/bench.json holds all of it.
+#
+#   BENCH_RUNS=1 scripts/bench.sh
+#
+# A pair takes about 4 minutes on 2 cores. Clusters of its own, which it takes away; yours are not touched, but let the machine rest.
+set -euo pipefail
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+# shellcheck source=scripts/lib/figures.sh
+. "$ROOT/scripts/lib/figures.sh"
+
+RUNS=${BENCH_RUNS:-1}
+NODE_IMAGE=kindest/node:v1.34.3-baked
+RESULT=$ROOT/target/bench.json
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/quickstart-bench.XXXXXX")
+NAMES=(bench-serial bench-up bench-load)
+
+clean_up() {
+  local code=$? name
+  trap - EXIT
+  trap '' INT TERM
+  for name in "${NAMES[@]}"; do remove_cluster "$name" || true; done
+  rm -rf "$WORK"
+  exit "$code"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+case $RUNS in '' | *[!0-9]* | 0) fail 2 "BENCH_RUNS is a number of pairs, 1 or more, not $RUNS" ;; esac
+say "bench: program, lab's bundle and baked node image first, then $RUNS pair(s) of about 4 minutes, then about 5 minutes more"
+build_program
+lab engine
+need docker jq curl awk
+lab all
+lab bake
+docker image inspect "$NODE_IMAGE" >/dev/null 2>&1 || fail 3 "the baked node image $NODE_IMAGE is not in the engine: lab/lab.sh bake makes it"
+KUBECTL=$LAB/bin/kubernetes/kubectl
+[ -x "$KUBECTL" ] || KUBECTL=$(command -v kubectl) || fail 3 "no kubectl: neither the lab's nor one on PATH"
+for variable in $(compgen -e | grep '^QUICKSTART_' | grep -v '^QUICKSTART_LAB'); do unset "$variable"; done
+for name in "${NAMES[@]}"; do remove_cluster "$name"; done
+cd "$WORK"
+
+say "preparing the serial sequence's manifests"
+"$ROOT/scripts/bench/prepare.sh" "$LAB_BUNDLE" "$WORK/prepared" "$KUBECTL"
+cp "$ROOT/manifests/samples/sklearn-iris-offline.yaml" "$WORK/prepared/demo.yaml"
+cp "$ROOT/manifests/samples/input/iris-input.json" "$WORK/prepared/input.json"
+
+# Both sides find the node image in the page cache.
+warm() {
+  say "warming up: one node of the baked image, made and taken away"
+  KUBECONFIG=$WORK/warm "$WORK/prepared/kind" create cluster --name bench-serial --image "$NODE_IMAGE" --config "$WORK/prepared/kind.yaml" >"$WORK/log" 2>&1 ||
+    { tail -n 20 "$WORK/log" >&2; fail 1 "kind cannot make a node of $NODE_IMAGE"; }
+  remove_cluster bench-serial
+}
+
+serial() { # NUMBER
+  say "pair $1: the serial sequence"
+  "$ROOT/scripts/bench/serial.sh" "$WORK/prepared" "$NODE_IMAGE" "$KUBECTL" "$(free_port 18090)" >"$WORK/serial-$1.tsv" 2>"$WORK/log" ||
+    { tail -n 30 "$WORK/log" >&2; fail 1 "the serial sequence failed"; }
+  remove_cluster bench-serial
+  rm -f "$WORK/prepared/kubeconfig"
+  jq -Rn '[inputs | split("\t") | {stage: .[0], ms: (.[1] | tonumber)}]
+    | {total_ms: (.[] | select(.stage == "total").ms), stages: map(select(.stage != "total"))}' <"$WORK/serial-$1.tsv" >"$WORK/serial-$1.json"
+}
+
+# up LABEL CACHE CLUSTER FLAGS…: wall clock from outside, stages from its own events, peak memory from the kernel
+up() {
+  local label=$1 cache=$2 name=$3 began ended
+  shift 3
+  began=$(now)
+  QUICKSTART_STATE_DIR=$WORK/state QUICKSTART_CACHE_DIR=$WORK/$cache KUBECONFIG=$WORK/kubeconfig \
+    with_peak "$WORK/peak" "$PROGRAM" --name "$name" up -o json "$@" >"$WORK/events" 2>"$WORK/log" ||
+    { tail -n 5 "$WORK/log" >&2; tail -n 3 "$WORK/events" >&2; fail 1 "\`up\` failed ($label)"; }
+  ended=$(now)
+  jq -s --arg began "$began" --arg ended "$ended" --arg peak "$(cat "$WORK/peak")" '
+    last as $end | {total_ms: ((($ended | tonumber) - ($began | tonumber)) * 1000 | round), peak_kib: ($peak | tonumber),
+      prediction: $end.outcome.prediction, stages: [$end.outcome.stages[] | {stage: .[0], ms: .[1]}]}' "$WORK/events" >"$WORK/$label.json"
+}
+down() { QUICKSTART_STATE_DIR=$WORK/state QUICKSTART_CACHE_DIR=$WORK/cache KUBECONFIG=$WORK/kubeconfig "$PROGRAM" --name "$1" down >"$WORK/log" 2>&1 || { cat "$WORK/log" >&2; remove_cluster "$1"; }; }
+ours() { # NUMBER: with an empty cache; the second run on the healthy cluster has what the first one left
+  say "pair $1: quickstart up"
+  up "up-$1" cache bench-up --bundle "$LAB_BUNDLE" --node-image "$NODE_IMAGE"
+  say "pair $1: a second up"
+  up "second-$1" cache bench-up
+  down bench-up
+  rm -rf "$WORK/cache"
+}
+
+warm
+for number in $(seq "$RUNS"); do
+  # whoever comes second has the warmer machine: they take turns
+  if [ $((number % 2)) = 1 ]; then
+    serial "$number"
+    ours "$number"
+  else
+    ours "$number"
+    serial "$number"
+  fi
+done
+
+say "up with the small node image: images are loaded from the bundle"
+up load cache bench-load --bundle "$LAB_BUNDLE"
+down bench-load
+
+say "--help, 50 times"
+began=$(now)
+for _ in $(seq 50); do "$PROGRAM" --help >/dev/null; done
+help_ms=$(awk -v from="$began" -v to="$(now)" 'BEGIN { printf "%.2f", (to - from) * 1000 / 50 }')
+
+mkdir -p "$(dirname "$RESULT")"
+jq -n --argjson runs "$(for number in $(seq "$RUNS"); do jq -n --slurpfile serial "$WORK/serial-$number.json" --slurpfile up "$WORK/up-$number.json" \
+  --slurpfile second "$WORK/second-$number.json" '{serial: $serial[0], up: $up[0], second_up: $second[0]}'; done | jq -s .)" \
+  --slurpfile load "$WORK/load.json" --arg help "$help_ms" --arg bytes "$(wc -c <"$PROGRAM")" \
+  --arg at "$(date -u +%FT%TZ)" --arg commit "$(git -C "$ROOT" rev-parse --short HEAD 2>/dev/null || true)" --arg cpus "$(getconf _NPROCESSORS_ONLN)" --arg memory "$(memory_mib)" '
+  def median: sort | if length % 2 == 1 then .[length / 2 | floor] else (.[length / 2] + .[length / 2 - 1]) / 2 end;
+  {version: 1, at: $at, commit: $commit, machine: {cpus: ($cpus | tonumber), memory_mib: ($memory | tonumber)}, node_image: "'"$NODE_IMAGE"'",
+   runs: $runs, ratio: ([$runs[] | .serial.total_ms / .up.total_ms] | median),
+   serial_ms: ([$runs[].serial.total_ms] | median), up_ms: ([$runs[].up.total_ms] | median), peak_kib: ([$runs[].up.peak_kib] | max),
+   second_up_ms: ([$runs[].second_up.total_ms] | median), with_images_to_load: $load[0], help_ms: ($help | tonumber), binary_bytes: ($bytes | tonumber)}' >"$RESULT.part"
+mv "$RESULT.part" "$RESULT"
+print_figures "$RESULT"
+say "written: $RESULT"

@@ -1,0 +1,46 @@
+# shellcheck shell=bash
+# Peak memory of a program, and bench.json as tables.
+
+# with_peak FILE COMMAND…: runs it and writes the KiB of its largest resident set. VmHWM never falls, so the last look is the peak;
+# `time -v` would answer for the programs that it starts, too.
+with_peak() {
+  local file=$1 pid peak=0 seen code=0
+  shift
+  "$@" &
+  pid=$!
+  while kill -0 "$pid" 2>/dev/null; do
+    seen=$(awk '/^VmHWM:/ { print $2 }' "/proc/$pid/status" 2>/dev/null || true)
+    if [ "${seen:-0}" -gt "$peak" ]; then peak=$seen; fi
+    sleep 0.1
+  done
+  wait "$pid" || code=$?
+  echo "$peak" >"$file"
+  return "$code"
+}
+
+# print_figures BENCH.JSON
+print_figures() {
+  jq -r '
+    def s: (. / 100 | round / 10 | tostring | if test("[.]") then . else . + ".0" end) + " s";
+    def left($n): tostring | . + (" " * ([$n - length, 0] | max));
+    def right($n): tostring | (" " * ([$n - length, 0] | max)) + .;
+    def row($name; $goal; $measured; $met): "  \($name | left(44)) \($goal | right(10)) \($measured | right(11))   \(if $met == null then "" elif $met then "met" else "MISSED" end)";
+    def stages: .stages[] | "  \(.stage | left(44)) \("" | right(10)) \(.ms | s | right(11))";
+    "",
+    "stages of the serial sequence (run 1)", (.runs[0].serial | stages),
+    "stages of `up` (run 1; they run side by side)", (.runs[0].up | stages),
+    "stages of `up` that loads its images (small node image)", (.with_images_to_load | stages),
+    "",
+    row("figure (\(.runs | length) pair(s), \(.machine.cpus) CPUs)"; "goal"; "measured"; null),
+    row("serial sequence to the prediction"; ""; (.serial_ms | s); null),
+    row("`up` to the prediction, same images"; ""; (.up_ms | s); null),
+    row("ratio"; ">= 2.2x"; "\(.ratio * 100 | round / 100)x"; .ratio >= 2.2),
+    row("`up` with images to load"; ""; (.with_images_to_load.total_ms | s); null),
+    row("  of that, the longest group of images"; ""; ([.with_images_to_load.stages[] | select(.stage | startswith("images/")).ms] | max // 0 | s); null),
+    row("second `up`"; "<= 3 s"; (.second_up_ms | s); .second_up_ms <= 3000),
+    row("`--help`"; "<= 10 ms"; "\(.help_ms) ms"; .help_ms <= 10),
+    row("peak memory of `up`"; "<= 80 MB"; "\(.peak_kib * 1024 / 1e6 | round) MB"; .peak_kib * 1024 <= 80e6),
+    row("peak memory of `up` that loads its images"; "<= 80 MB"; "\(.with_images_to_load.peak_kib * 1024 / 1e6 | round) MB"; .with_images_to_load.peak_kib * 1024 <= 80e6),
+    row("release program"; "<= 15 MB"; "\(.binary_bytes / 1e5 | round / 10) MB"; .binary_bytes <= 15e6)
+  ' "$1"
+}

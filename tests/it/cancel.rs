@@ -1,0 +1,132 @@
+//! Ctrl-C, kill -9, a power cut: at any instant, and then again.
+
+use std::time::Instant;
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::{
+    small::{Machine, of, refused, signal},
+    support::{api_server::Pace, sandbox::eventually, workloads::Trouble},
+};
+
+/// Ctrl-C: 130 within three seconds, the stages that were at work told; what is there stays, and `up` again goes on.
+#[tokio::test]
+async fn ctrl_c_in_the_middle() {
+    let machine = Machine::new().await;
+    machine.server.trouble("istio-system/istiod", Trouble::NeverReady);
+    let run = machine.start(&["-o", "json"]);
+    eventually("istiod is applied", || machine.server.get("/apis/apps/v1/namespaces/istio-system/deployments/istiod").is_some()).await;
+    let asked = Instant::now();
+    signal(&run, Signal::INT);
+    let output = machine.finish(run, &["up"]).await.expect(130);
+    assert!(asked.elapsed().as_secs_f64() < 3.0, "{:?}", asked.elapsed());
+    let events = output.events();
+    let cancelled: Vec<_> = of(&events, "stage_cancelled").iter().map(|event| event["stage"].clone()).collect();
+    assert!(cancelled.contains(&json!("istio")) && cancelled.contains(&json!("predict")), "{cancelled:?}");
+    assert_eq!((&events.last().unwrap()["event"], &events.last().unwrap()["exit"]), (&json!("run_finished"), &json!(130)));
+    machine.server.heal();
+    machine.up(&[]).await.expect(0);
+}
+
+/// For a person: which stages were stopped, that nothing is lost, what to do.
+#[tokio::test]
+async fn ctrl_c_for_a_person() {
+    let machine = Machine::new().await;
+    machine.server.trouble("kserve/kserve-controller-manager", Trouble::NeverReady);
+    let run = machine.start(&[]);
+    eventually("the controller is applied", || {
+        machine.server.get("/apis/apps/v1/namespaces/kserve/deployments/kserve-controller-manager").is_some()
+    })
+    .await;
+    signal(&run, Signal::INT);
+    let output = refused(machine.finish(run, &["up"]).await, 130, "INTERRUPTED");
+    assert!(output.stdout.is_empty());
+    for part in ["kserve stopped", "not started: ", "interrupted after", "`quickstart up` again goes on from here"] {
+        assert!(output.stderr.contains(part), "{part} is missing:\n{}", output.text());
+    }
+}
+
+/// Ctrl-C while kind creates: the child ends too, and no half-made node is left.
+#[tokio::test]
+async fn ctrl_c_while_kind_creates() {
+    let machine = Machine::new().await;
+    machine.kind.hang_create();
+    let run = machine.start(&[]);
+    eventually("kind creates", || machine.kind.calls().iter().any(|call| call.starts_with("create"))).await;
+    let asked = Instant::now();
+    signal(&run, Signal::INT);
+    machine.finish(run, &["up"]).await.expect(130);
+    assert!(asked.elapsed().as_secs_f64() < 3.0, "{:?}", asked.elapsed());
+    assert!(machine.kind.calls().last().unwrap().starts_with("delete cluster"), "{:?}", machine.kind.calls());
+    machine.kind.heal();
+    machine.up(&[]).await.expect(0);
+}
+
+/// SIGTERM is a request as well.
+#[tokio::test]
+async fn sigterm_is_ctrl_c() {
+    let machine = Machine::new().await;
+    machine.kind.hang_create();
+    let run = machine.start(&[]);
+    eventually("kind creates", || machine.kind.calls().iter().any(|call| call.starts_with("create"))).await;
+    signal(&run, Signal::TERM);
+    machine.finish(run, &["up"]).await.expect(130);
+}
+
+/// The power goes while kind creates: what it left is ours, and the next run starts over instead of refusing it.
+#[tokio::test]
+async fn killed_while_kind_creates() {
+    let machine = Machine::new().await;
+    machine.kind.hang_create();
+    let run = machine.start(&[]);
+    eventually("kind creates", || machine.kind.calls().iter().any(|call| call.starts_with("create"))).await;
+    signal(&run, Signal::KILL);
+    machine.finish(run, &["up"]).await;
+    machine.kind.heal();
+    machine.kind.state.add("quickstart", "kindest/node:v1.34.3");
+    let output = machine.up(&[]).await.expect(0);
+    assert!(output.stderr.contains("starting over"), "{}", output.text());
+    assert!(machine.kind.calls().iter().any(|call| call.starts_with("delete cluster")));
+    machine.quickstart(&["down"]).await.expect(0);
+    assert!(machine.kind.state.clusters().is_empty());
+}
+
+/// Killed after so many requests, and run again: it converges from every one of these places.
+#[tokio::test]
+async fn killed_anywhere_it_converges() {
+    let machine = Machine::new().await;
+    machine.server.pace(Pace { crds: 1, deployments: 1, inference_services: 1, nodes: 0, webhook_lag: 1 });
+    for requests in [1, 25, 60, 90, 120, 150, 180] {
+        machine.server.forget_requests();
+        let run = machine.start(&[]);
+        let mut ended = false;
+        eventually("so many requests", || {
+            ended = machine.server.requests().iter().any(|one| one.path.contains("/inferenceservices/sklearn-iris") && one.method == "GET");
+            ended || machine.server.requests().len() >= requests
+        })
+        .await;
+        signal(&run, Signal::KILL);
+        machine.finish(run, &["up"]).await;
+    }
+    let output = machine.up(&[]).await.expect(0);
+    assert!(output.stdout.contains("[1, 1]"), "{}", output.text());
+    assert_eq!(machine.kind.calls().iter().filter(|call| call.starts_with("create")).count(), 1);
+    machine.quickstart(&["status"]).await.expect(0);
+    machine.quickstart(&["down"]).await.expect(0);
+    assert!(machine.kind.state.clusters().is_empty());
+}
+
+/// Killed while the bundle is unpacked or images are loaded: nothing half-written is believed afterwards.
+#[tokio::test]
+async fn killed_before_the_cluster() {
+    let machine = Machine::new().await;
+    for _ in 0..3 {
+        let run = machine.start(&[]);
+        eventually("the engine is asked", || !machine.engine.state().log.is_empty()).await;
+        signal(&run, Signal::KILL);
+        machine.finish(run, &["up"]).await;
+        machine.engine.state().log.clear();
+    }
+    machine.up(&[]).await.expect(0);
+}

@@ -1,0 +1,195 @@
+//! Bad input: refused before anything is touched, with the list, the place or the owner.
+
+use serde_json::json;
+
+use crate::small::{Machine, files, refused};
+
+/// Nothing was asked of kind or the engine that changes anything, and nothing was written.
+#[track_caller]
+fn untouched(machine: &Machine) {
+    let calls: Vec<String> = machine.kind.calls().into_iter().filter(|call| !call.starts_with("version")).collect();
+    assert_eq!(calls, Vec::<String>::new());
+    let asked: Vec<String> = machine.engine.state().log.iter().filter(|one| !["GET", "HEAD"].contains(&one.method.as_str())).map(|one| one.line()).collect();
+    assert_eq!(asked, Vec::<String>::new());
+    assert!(machine.server.writes().is_empty());
+}
+
+/// Unknown profile, component or version: exit 2 with what there is.
+#[tokio::test]
+async fn unknown_names_are_refused_with_the_list() {
+    let machine = Machine::new().await;
+    let mut all = String::new();
+    for (arguments, part) in [
+        (["--profile", "serverles"], "raw"),
+        (["--set", "kserv=0.20.0"], "cert-manager"),
+        (["--set", "kserve=9.9.9"], "0.20.0"),
+        (["--set", "kserve"], "COMPONENT=VERSION"),
+    ] {
+        let output = machine.up(&arguments).await.expect(2);
+        assert!(output.stderr.starts_with("error[") && output.stderr.contains(part), "{arguments:?}: {}", output.text());
+        all += &format!("{} {}\n{}\n", arguments[0], arguments[1], output.stderr);
+    }
+    machine.snapshots().bind(|| insta::assert_snapshot!("unknown_names", all));
+    machine.up(&["--timeout", "soon"]).await.expect(2);
+    machine.up(&["--name", "Not A Name"]).await.expect(2);
+    untouched(&machine);
+}
+
+/// No engine: exit 3, the address that was tried, and the next step.
+#[tokio::test]
+async fn no_engine() {
+    let mut machine = Machine::new().await;
+    machine.env("DOCKER_HOST", "unix:///nowhere/docker.sock");
+    let output = refused(machine.up(&["-q"]).await, 3, "ENGINE_UNREACHABLE");
+    assert!(output.stderr.contains("unix:///nowhere/docker.sock") && output.stderr.contains("DOCKER_HOST"), "{}", output.text());
+    untouched(&machine);
+}
+
+/// An engine on which the pods could not be scheduled is refused before an hour of waiting.
+#[tokio::test]
+async fn an_engine_that_is_too_small() {
+    for (key, value, id) in [("NCPU", json!(1), "INSUFFICIENT_CPU"), ("MemTotal", json!(3_u64 << 30), "INSUFFICIENT_MEMORY")] {
+        let machine = Machine::new().await;
+        machine.engine.state().info.insert(key.to_owned(), value);
+        refused(machine.up(&[]).await, 3, id);
+        untouched(&machine);
+    }
+}
+
+/// A bundle that is cut, changed, of another architecture, or newer: exit 8, and nothing of it is used.
+#[tokio::test]
+async fn a_bundle_that_cannot_be_trusted() {
+    let machine = Machine::new().await;
+    let whole = fs_err::read(&machine.bundle).unwrap();
+    let own = machine.home().join("own.tar");
+    let up = |port: String| {
+        let own = own.display().to_string();
+        let machine = &machine;
+        async move { machine.quickstart(&["up", "--bundle", &own, "--port", &port]).await }
+    };
+    let port = machine.port.to_string();
+    fs_err::write(&own, &whole[..whole.len() / 2]).unwrap();
+    refused(up(port.clone()).await, 8, "BUNDLE_DAMAGED");
+    fs_err::write(&own, b"PK\x03\x04 something else").unwrap();
+    refused(up(port.clone()).await, 8, "BUNDLE_DAMAGED");
+    let mut changed = whole.clone();
+    let at = find(&changed, b"name: kserve-controller-manager");
+    changed[at + 6] ^= 1;
+    fs_err::write(&own, &changed).unwrap();
+    let output = refused(up(port.clone()).await, 8, "BUNDLE_DAMAGED");
+    assert!(output.stderr.contains("sha256"), "{}", output.text());
+    let mut newer = whole.clone();
+    let at = find(&newer, b"\"version\"");
+    let digit = at + newer[at..].iter().position(u8::is_ascii_digit).unwrap();
+    newer[digit] = b'7';
+    fs_err::write(&own, &newer).unwrap();
+    refused(up(port.clone()).await, 8, "BUNDLE_NEWER");
+    fs_err::write(&own, &whole).unwrap();
+    machine.engine.state().info.insert("Architecture".into(), json!("aarch64"));
+    let output = refused(up(port).await, 8, "BUNDLE_ARCH");
+    assert!(output.stderr.contains("amd64") && output.stderr.contains("arm64"), "{}", output.text());
+    untouched(&machine);
+}
+
+fn find(bytes: &[u8], part: &[u8]) -> usize {
+    bytes.windows(part.len()).position(|window| window == part).unwrap()
+}
+
+/// A cluster of that name that we did not make: exit 3, and not a hair of it is touched.
+#[tokio::test]
+async fn a_foreign_cluster() {
+    let machine = Machine::new().await;
+    machine.kind.state.add("quickstart", "kindest/node:v1.31.0");
+    let output = refused(machine.up(&[]).await, 3, "CLUSTER_FOREIGN");
+    assert!(output.stderr.contains("--name") && output.stderr.contains("quickstart-control-plane"), "{}", output.text());
+    assert_eq!(machine.kind.state.clusters().len(), 1);
+    let calls: Vec<String> = machine.kind.calls().into_iter().filter(|call| !call.starts_with("version")).collect();
+    assert_eq!(calls, Vec::<String>::new());
+    assert!(machine.server.requests().is_empty());
+    machine.quickstart(&["down"]).await;
+    assert_eq!(machine.kind.state.clusters().len(), 1, "a refused run does not make it ours");
+}
+
+/// A port that was asked for is not swapped for another: exit 3, and the owner is named where that can be known.
+#[tokio::test]
+async fn a_port_that_is_taken_and_was_asked_for() {
+    let machine = Machine::new().await;
+    let held = std::net::TcpListener::bind(("127.0.0.1", machine.port)).unwrap();
+    let output = refused(machine.up(&[]).await, 3, "PORT_BUSY");
+    assert!(output.stderr.contains(&machine.port.to_string()), "{}", output.text());
+    #[cfg(target_os = "linux")]
+    assert!(output.stderr.contains(&format!("process {}", std::process::id())), "{}", output.text());
+    untouched(&machine);
+    drop(held);
+}
+
+/// The default port is only a wish: the next free one is taken, printed, and remembered.
+#[tokio::test]
+async fn a_default_port_that_is_taken() {
+    let machine = Machine::new().await;
+    // 8080 may be held by anything on this machine; both ways end in one port that is printed and kept.
+    let held = std::net::TcpListener::bind(("127.0.0.1", 8080));
+    let output = machine.quickstart(&["up", "--bundle", &machine.bundle]).await.expect(0);
+    let port = machine.state()["port"].as_u64().unwrap();
+    assert_ne!(port, 8080, "{}", output.text());
+    assert!(output.stderr.contains("127.0.0.1:8080 is taken") && output.stderr.contains(&port.to_string()), "{}", output.text());
+    assert!(output.stdout.contains(&format!("http://127.0.0.1:{port}")), "{}", output.text());
+    drop(held);
+    let again = machine.quickstart(&["up"]).await.expect(0);
+    assert!(again.stdout.contains(&format!("http://127.0.0.1:{port}")), "our own listener is never taken: {}", again.text());
+}
+
+/// `quickstart.yaml`: a wrong key or broken YAML is named with its line and column.
+#[tokio::test]
+async fn a_bad_configuration_file() {
+    let machine = Machine::new().await;
+    let mut all = String::new();
+    for text in ["nmae: x\n", "port: 8080\nprofile: fast\n", "port: [1\n", "port: 99999\n", "name: \"A B\"\n", "versions:\n  kserve: ''\n"] {
+        fs_err::write(machine.home().join("quickstart.yaml"), text).unwrap();
+        let output = machine.up(&[]).await.expect(2);
+        assert!(output.stderr.starts_with("error[CONFIG_INVALID]: quickstart.yaml:"), "{text:?}: {}", output.text());
+        all += &format!("{text}{}\n", output.stderr);
+    }
+    machine.snapshots().bind(|| insta::assert_snapshot!("bad_configuration", all));
+    let output = machine.up(&["--config", "nowhere.yaml"]).await.expect(2);
+    assert!(output.stderr.contains("nowhere.yaml"), "{}", output.text());
+    untouched(&machine);
+}
+
+/// A state of a newer program, and one that is damaged: exit 3 with the file, nothing overwritten.
+#[tokio::test]
+async fn a_state_that_cannot_be_read() {
+    let machine = Machine::new().await;
+    fs_err::create_dir_all(machine.state_folder()).unwrap();
+    let path = machine.state_folder().join("state.json");
+    for text in ["{\"version\": 2}", "{\"version\": 1", "{\"version\": 1}"] {
+        fs_err::write(&path, text).unwrap();
+        for arguments in [&["up"][..], &["status"], &["plan"], &["predict"]] {
+            let output = machine.quickstart(arguments).await.expect(3);
+            assert!(output.stderr.contains("state.json") && output.stderr.contains("hint: "), "{arguments:?} {text}: {}", output.text());
+        }
+        assert_eq!(fs_err::read_to_string(&path).unwrap(), text);
+    }
+    untouched(&machine);
+}
+
+/// Environment variables are read as carefully as flags.
+#[tokio::test]
+async fn a_wrong_variable_is_named() {
+    let mut machine = Machine::new().await;
+    machine.env("QUICKSTART_PORT", "eighty");
+    let output = refused(machine.quickstart(&["plan"]).await, 2, "USAGE");
+    assert!(output.stderr.contains("QUICKSTART_PORT") && output.stderr.contains("eighty"), "{}", output.text());
+}
+
+/// What is refused leaves nothing behind that would be taken for a cluster.
+#[tokio::test]
+async fn a_refused_run_leaves_no_cluster_behind() {
+    let mut machine = Machine::new().await;
+    let engine = machine.engine.host();
+    machine.env("DOCKER_HOST", "unix:///nowhere/docker.sock");
+    machine.up(&[]).await.expect(3);
+    machine.env("DOCKER_HOST", &engine);
+    machine.quickstart(&["down"]).await.expect(0);
+    assert_eq!(files(&machine.home().join(".local")), Vec::<std::path::PathBuf>::new());
+}

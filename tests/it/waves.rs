@@ -1,0 +1,115 @@
+//! The order of requests on the wire, from the API server's own log of one `up`.
+
+use serde_json::Value;
+
+use crate::{
+    small::Machine,
+    support::{api_server::Pace, faults::Logged},
+};
+
+/// A cluster that is slow enough for every wrong order to show.
+async fn log() -> (Machine, Vec<Logged>) {
+    let machine = Machine::new().await;
+    machine.server.pace(Pace { crds: 2, deployments: 2, inference_services: 1, nodes: 1, webhook_lag: 1 });
+    machine.up(&[]).await.expect(0);
+    let log = machine.server.requests();
+    (machine, log)
+}
+
+fn applies(log: &[Logged]) -> impl Iterator<Item = (usize, &Logged)> {
+    log.iter().enumerate().filter(|(_, one)| one.method == "PATCH" && !one.query.contains("dryRun"))
+}
+
+#[track_caller]
+fn first(log: &[Logged], what: &str, holds: impl Fn(&Logged) -> bool) -> usize {
+    log.iter().position(holds).unwrap_or_else(|| panic!("never on the wire: {what}"))
+}
+
+#[track_caller]
+fn applied(log: &[Logged], path: &str) -> usize {
+    applies(log).find(|(_, one)| one.path.ends_with(path) && one.code < 300).unwrap_or_else(|| panic!("never applied: {path}")).0
+}
+
+/// What must be, of one run: looked at together, since the run is the expensive part.
+#[tokio::test]
+async fn the_order_on_the_wire() {
+    let (machine, log) = log().await;
+    all_definitions_before_the_controller(&machine, &log);
+    the_certificate_and_its_secret_before_the_deployment(&log);
+    guarded_objects_only_after_a_denial(&log);
+    the_manner_of_the_requests(&log);
+}
+
+/// The KServe controller decides at its start what it watches: a CRD that comes later is not seen until it is restarted.
+fn all_definitions_before_the_controller(machine: &Machine, log: &[Logged]) {
+    let controller = applied(log, "/namespaces/kserve/deployments/kserve-controller-manager");
+    let definitions: Vec<usize> =
+        applies(log).filter(|(_, one)| one.path.contains("/customresourcedefinitions/")).map(|(at, _)| at).collect();
+    let there = machine.server.objects().iter().filter(|object| object.starts_with("customresourcedefinitions")).count();
+    assert_eq!(definitions.len(), there, "each CRD is sent once");
+    let listed = log.iter().enumerate().filter(|(_, one)| one.method == "GET" && one.path.ends_with("/customresourcedefinitions"));
+    let last_look = listed.map(|(at, _)| at).filter(|at| *at < controller).max().expect("nobody asked whether the CRDs are Established");
+    let last_definition = *definitions.iter().max().unwrap();
+    assert!(last_definition < last_look, "CRDs at {last_definition}, looked at {last_look}, controller at {controller}");
+    let custom = first(log, "a custom object", |one| one.method == "PATCH" && !one.query.contains("dryRun") && one.path.contains(".istio.io/"));
+    assert!(last_definition < custom, "no custom object before its definition");
+}
+
+/// In upstream's file the Certificate stands behind the Deployment that mounts its Secret; the pod then hangs in ContainerCreating.
+fn the_certificate_and_its_secret_before_the_deployment(log: &[Logged]) {
+    let controller = applied(log, "/namespaces/kserve/deployments/kserve-controller-manager");
+    let certificate = applied(log, "/namespaces/kserve/certificates/serving-cert");
+    let secret = first(log, "the Secret, filled", |one| {
+        one.method == "GET" && one.path.ends_with("/namespaces/kserve/secrets/kserve-webhook-server-cert") && one.code == 200
+    });
+    assert!(certificate < secret && secret < controller, "certificate {certificate}, secret {secret}, deployment {controller}");
+}
+
+/// A Deployment that is Available is not yet a webhook that answers: what it guards was refused or, worse, not checked.
+fn guarded_objects_only_after_a_denial(log: &[Logged]) {
+    let denial = |path: &str| first(log, path, |one| one.query.contains("dryRun=All") && one.path.contains(path) && matches!(one.code, 400 | 403));
+    for (probe, guarded) in [
+        ("/cert-manager.io/v1/namespaces/default/issuers", "/namespaces/kserve/issuers/selfsigned-issuer"),
+        ("/clusterservingruntimes", "/clusterservingruntimes/kserve-sklearnserver"),
+        ("/inferenceservices", "/namespaces/kserve-test/inferenceservices/sklearn-iris"),
+        ("/serving.knative.dev/v1/namespaces/default/services", "/namespaces/kserve-test/inferenceservices/sklearn-iris"),
+    ] {
+        let (denied, sent) = (denial(probe), applied(log, guarded));
+        assert!(denied < sent, "{guarded} at {sent}, {probe} denied at {denied}");
+    }
+    let kept = log.iter().find(|one| one.query.contains("dryRun") && one.changed);
+    assert!(kept.is_none(), "a dry run has changed something: {kept:?}");
+}
+
+fn the_manner_of_the_requests(log: &[Logged]) {
+    for one in log.iter().filter(|one| one.method != "GET" && !one.query.contains("dryRun")) {
+        assert_eq!(one.method, "PATCH", "{}", one.line());
+        assert_eq!(one.content_type, "application/apply-patch+yaml", "{}", one.line());
+        assert!(one.query.contains("fieldManager=quickstart"), "{}", one.line());
+        let Some(body) = &one.body else { continue };
+        assert!(body.get("status").is_none(), "status is the controllers': {}", one.line());
+        assert!(body["metadata"].get("creationTimestamp").is_none(), "{}", one.line());
+        assert!(!has(body, "caBundle"), "caBundle is cainjector's and istiod's: {}", one.line());
+        assert!(!has_null(body), "a null would delete: {}", one.line());
+        assert!(!["HorizontalPodAutoscaler", "PodDisruptionBudget"].contains(&body["kind"].as_str().unwrap_or_default()), "{}", one.line());
+    }
+    let discovery = log.iter().find(|one| one.method == "GET" && ["/api", "/apis"].contains(&one.path.as_str()));
+    assert!(discovery.is_none(), "kinds come from the CRDs themselves, not from discovery");
+}
+
+fn has(value: &Value, key: &str) -> bool {
+    match value {
+        Value::Object(map) => map.iter().any(|(name, value)| name == key || has(value, key)),
+        Value::Array(list) => list.iter().any(|value| has(value, key)),
+        _ => false,
+    }
+}
+
+fn has_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(map) => map.values().any(has_null),
+        Value::Array(list) => list.iter().any(has_null),
+        _ => false,
+    }
+}
