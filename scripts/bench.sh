@@ -75,8 +75,8 @@ up() {
     { tail -n 5 "$WORK/log" >&2; tail -n 3 "$WORK/events" >&2; fail 1 "\`up\` failed ($label)"; }
   ended=$(now)
   jq -s --arg began "$began" --arg ended "$ended" --arg peak "$(cat "$WORK/peak")" '
-    last as $end | {total_ms: ((($ended | tonumber) - ($began | tonumber)) * 1000 | round), peak_kib: ($peak | tonumber),
-      prediction: $end.outcome.prediction, stages: [$end.outcome.stages[] | {stage: .[0], ms: .[1]}]}' "$WORK/events" >"$WORK/$label.json"
+    last as $last | {total_ms: ((($ended | tonumber) - ($began | tonumber)) * 1000 | round), peak_kib: ($peak | tonumber),
+      prediction: $last.outcome.prediction, stages: [$last.outcome.stages[] | {stage: .[0], ms: .[1]}]}' "$WORK/events" >"$WORK/$label.json"
 }
 down() { QUICKSTART_STATE_DIR=$WORK/state QUICKSTART_CACHE_DIR=$WORK/cache KUBECONFIG=$WORK/kubeconfig "$PROGRAM" --name "$1" down >"$WORK/log" 2>&1 || { cat "$WORK/log" >&2; remove_cluster "$1"; }; }
 ours() { # NUMBER: with an empty cache; the second run on the healthy cluster has what the first one left

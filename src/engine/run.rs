@@ -60,16 +60,18 @@ pub async fn run<R: Runner>(
             break;
         }
         let ended = tokio::select! {
-            ended = tasks.join_next() => ended,
-            () = tokio::time::sleep_until(deadline), if failure.is_none() => {
-                failure = Some(too_long(plan, &progress));
-                stop.cancel();
-                drain(&mut tasks).await;
-                break;
-            }
+            // In this order: after Ctrl-C a stage that ends was stopped, it did not fail.
+            biased;
             () = stop.cancelled(), if failure.is_none() => {
                 failure = Some(interrupted());
                 drain(&mut tasks).await;
+                break;
+            }
+            ended = tasks.join_next() => ended,
+            () = tokio::time::sleep_until(deadline), if failure.is_none() => {
+                stop.cancel();
+                let seen = drain(&mut tasks).await;
+                failure = Some(too_long(plan, &progress, &seen));
                 break;
             }
         };
@@ -130,15 +132,25 @@ fn start<R: Runner>(tasks: &mut Tasks, runner: Arc<R>, stage: Stage, cancel: Can
     });
 }
 
-async fn drain(tasks: &mut Tasks) {
-    let all = async { while tasks.join_next().await.is_some() {} };
+/// Waits until all have stopped; answers the last thing that each one saw, where it says so.
+async fn drain(tasks: &mut Tasks) -> BTreeMap<StageId, String> {
+    let mut seen = BTreeMap::new();
+    let all = async {
+        while let Some(ended) = tasks.join_next().await {
+            if let Ok((id, _, Err(Failure { cause: Some(cause), .. }))) = ended {
+                seen.insert(id, cause);
+            }
+        }
+    };
     if timeout(DRAIN, all).await.is_err() {
         tasks.abort_all();
     }
+    seen
 }
 
-fn too_long(plan: &Plan, progress: &BTreeMap<StageId, Progress>) -> Failure {
-    let running: Vec<String> = progress.iter().filter(|(_, state)| **state == Progress::Running).map(|(id, _)| id.to_string()).collect();
+fn too_long(plan: &Plan, progress: &BTreeMap<StageId, Progress>, seen: &BTreeMap<StageId, String>) -> Failure {
+    let running = progress.iter().filter(|(_, state)| **state == Progress::Running);
+    let running: Vec<String> = running.map(|(id, _)| seen.get(id).map_or_else(|| id.to_string(), |saw| format!("{id} ({saw})"))).collect();
     Failure::new("DEADLINE", Exit::Deadline, format!("not done within {} s", plan.timeout))
         .cause(format!("still at work: {}", running.join(", ")))
         .hint("`quickstart up` goes on where this stopped; --timeout gives it longer")

@@ -32,7 +32,7 @@ pub async fn until_ready(
     let mut terminal_since: Option<Instant> = None;
     loop {
         let verdict = tokio::select! {
-            () = cancel.cancelled() => return Err(interrupted()),
+            () = cancel.cancelled() => return Err(stopped(check, &last)),
             answer = timeout(ONE_ANSWER, ask(world, check)) => answer.unwrap_or_else(|_| Verdict::Pending("no answer".into())),
         };
         let seen = match verdict {
@@ -61,11 +61,16 @@ pub async fn until_ready(
                 .hint(check.hint.clone()));
         }
         tokio::select! {
-            () = cancel.cancelled() => return Err(interrupted()),
+            () = cancel.cancelled() => return Err(stopped(check, &last)),
             () = sleep(pause) => {}
         }
         pause = (pause * 3 / 2).min(LAST_PAUSE);
     }
+}
+
+/// [`interrupted`], with what the check saw last.
+fn stopped(check: &Check, last: &str) -> Failure {
+    interrupted().cause(if last.is_empty() { check.id.clone() } else { format!("{}: {last}", check.id) })
 }
 
 /// The failure of a run that was told to stop.

@@ -88,7 +88,7 @@ async fn kind(ctx: &Context, cache: &Cache, cancel: &CancellationToken) -> Resul
             ctx.events.note(format!("kind {} of PATH has no node image in the catalog: another one is used", program.version));
         }
         Search::TooOld(program) => {
-            ctx.events.note(format!("kind {} of PATH is older than {minimum}: another one is used", program.version))
+            ctx.events.note(format!("kind {} of PATH is older than {minimum}: another one is used", program.version));
         }
         Search::Unusable { path, message } => ctx.events.note(format!("{} cannot be used: {message}", path.display())),
         Search::Missing => {}

@@ -1,15 +1,21 @@
 //! Bad input: refused before anything is touched, with the list, the place or the owner.
 
+use std::fmt::Write as _;
+
 use serde_json::json;
 
-use crate::small::{Machine, files, refused};
+use crate::{
+    small::{Machine, files, refused},
+    support::faults::Logged,
+};
 
 /// Nothing was asked of kind or the engine that changes anything, and nothing was written.
 #[track_caller]
 fn untouched(machine: &Machine) {
     let calls: Vec<String> = machine.kind.calls().into_iter().filter(|call| !call.starts_with("version")).collect();
     assert_eq!(calls, Vec::<String>::new());
-    let asked: Vec<String> = machine.engine.state().log.iter().filter(|one| !["GET", "HEAD"].contains(&one.method.as_str())).map(|one| one.line()).collect();
+    let asked: Vec<String> =
+        machine.engine.state().log.iter().filter(|one| !["GET", "HEAD"].contains(&one.method.as_str())).map(Logged::line).collect();
     assert_eq!(asked, Vec::<String>::new());
     assert!(machine.server.writes().is_empty());
 }
@@ -27,7 +33,7 @@ async fn unknown_names_are_refused_with_the_list() {
     ] {
         let output = machine.up(&arguments).await.expect(2);
         assert!(output.stderr.starts_with("error[") && output.stderr.contains(part), "{arguments:?}: {}", output.text());
-        all += &format!("{} {}\n{}\n", arguments[0], arguments[1], output.stderr);
+        writeln!(all, "{} {}\n{}", arguments[0], arguments[1], output.stderr).unwrap();
     }
     machine.snapshots().bind(|| insta::assert_snapshot!("unknown_names", all));
     machine.up(&["--timeout", "soon"]).await.expect(2);
@@ -83,7 +89,7 @@ async fn a_bundle_that_cannot_be_trusted() {
     let digit = at + newer[at..].iter().position(u8::is_ascii_digit).unwrap();
     newer[digit] = b'7';
     fs_err::write(&own, &newer).unwrap();
-    refused(up(port.clone()).await, 8, "BUNDLE_NEWER");
+    refused(up(port.clone()).await, 8, "BUNDLE_VERSION");
     fs_err::write(&own, &whole).unwrap();
     machine.engine.state().info.insert("Architecture".into(), json!("aarch64"));
     let output = refused(up(port).await, 8, "BUNDLE_ARCH");
@@ -144,11 +150,12 @@ async fn a_default_port_that_is_taken() {
 async fn a_bad_configuration_file() {
     let machine = Machine::new().await;
     let mut all = String::new();
-    for text in ["nmae: x\n", "port: 8080\nprofile: fast\n", "port: [1\n", "port: 99999\n", "name: \"A B\"\n", "versions:\n  kserve: ''\n"] {
+    for text in ["nmae: x\n", "port: 8080\nprofile: fast\n", "port: [1\n", "port: 99999\n", "name: \"A B\"\n", "versions:\n  kserve: ''\n"]
+    {
         fs_err::write(machine.home().join("quickstart.yaml"), text).unwrap();
         let output = machine.up(&[]).await.expect(2);
         assert!(output.stderr.starts_with("error[CONFIG_INVALID]: quickstart.yaml:"), "{text:?}: {}", output.text());
-        all += &format!("{text}{}\n", output.stderr);
+        writeln!(all, "{text}{}", output.stderr).unwrap();
     }
     machine.snapshots().bind(|| insta::assert_snapshot!("bad_configuration", all));
     let output = machine.up(&["--config", "nowhere.yaml"]).await.expect(2);

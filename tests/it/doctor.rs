@@ -11,7 +11,10 @@ async fn it_tells_whether_this_machine_can_do_it() {
     machine.env("DOCKER_HOST", "unix:///nowhere/docker.sock");
     let report = machine.quickstart(&["doctor"]).await.expect(3);
     assert!(report.stdout.contains("unix:///nowhere/docker.sock"), "{}", report.text());
-    assert!(machine.server.requests().is_empty() && machine.kind.calls().iter().all(|call| call.starts_with("version")), "it changes nothing");
+    assert!(
+        machine.server.requests().is_empty() && machine.kind.calls().iter().all(|call| call.starts_with("version")),
+        "it changes nothing"
+    );
 }
 
 /// `--list` names every error ID once.

@@ -6,6 +6,7 @@ use crate::{
     second_up::delete,
     small::{Machine, error_id, of, refused},
     support::{
+        api_server::Pace,
         docker_engine::ExecAnswer,
         faults::{Fault, FaultKind},
         sandbox::eventually,
@@ -31,7 +32,9 @@ async fn a_pull_rate_limit() {
 #[tokio::test]
 async fn a_failure_as_events() {
     let machine = Machine::new().await;
-    machine.server.trouble("kserve/kserve-controller-manager", Trouble::image_pull("manifest for kserve/kserve-controller:v0.20.0 not found"));
+    machine
+        .server
+        .trouble("kserve/kserve-controller-manager", Trouble::image_pull("manifest for kserve/kserve-controller:v0.20.0 not found"));
     let events = machine.up(&["-o", "json"]).await.expect(4).events();
     let failed = of(&events, "stage_failed");
     assert_eq!((failed.len(), &failed[0]["stage"], &failed[0]["failure"]["id"]), (1, &json!("kserve"), &json!("IMAGE_NOT_FOUND")));
@@ -51,8 +54,17 @@ async fn an_object_that_is_refused() {
         "message": "Service \"istio-ingressgateway\" is invalid: spec.ports[1].nodePort: Invalid value: 31080: provided port is already allocated"});
     machine.server.fault(Fault::on("/services/istio-ingressgateway", u32::MAX, FaultKind::Answer(422, body)).method("PATCH"));
     let output = refused(machine.up(&[]).await, 4, "API_REFUSED");
-    assert!(output.stderr.contains("Service istio-system/istio-ingressgateway") && output.stderr.contains("already allocated"), "{}", output.text());
-    let tries = machine.server.requests().iter().filter(|one| one.method == "PATCH" && one.path.ends_with("/services/istio-ingressgateway")).count();
+    assert!(
+        output.stderr.contains("Service istio-system/istio-ingressgateway") && output.stderr.contains("already allocated"),
+        "{}",
+        output.text()
+    );
+    let tries = machine
+        .server
+        .requests()
+        .iter()
+        .filter(|one| one.method == "PATCH" && one.path.ends_with("/services/istio-ingressgateway"))
+        .count();
     assert_eq!(tries, 1);
 }
 
@@ -82,6 +94,28 @@ async fn a_webhook_that_never_comes_up() {
     assert!(output.stderr.contains("cert-manager-webhook"), "the Deployment behind it is named:\n{}", output.text());
 }
 
+/// A Deployment that is Available and a webhook that still does not answer (its certificate, its network): the webhook is named.
+#[tokio::test]
+async fn a_webhook_that_never_answers() {
+    let machine = Machine::new().await;
+    machine.server.pace(Pace { crds: 0, deployments: 0, inference_services: 0, nodes: 0, webhook_lag: u32::MAX });
+    let output = refused(machine.up(&["--timeout", "5s"]).await, 5, "DEADLINE");
+    assert!(output.stderr.contains("webhook.cert-manager.io"), "{}", output.text());
+    assert!(
+        machine.server.get("/apis/cert-manager.io/v1/namespaces/kserve/issuers/selfsigned-issuer").is_none(),
+        "nothing that it guards was sent"
+    );
+}
+
+/// No room on the node: waiting a little is right, for ever is not.
+#[tokio::test]
+async fn a_pod_that_does_not_fit() {
+    let machine = Machine::new().await;
+    machine.server.trouble("knative-serving/activator", Trouble::insufficient_cpu());
+    let output = refused(machine.up(&[]).await, 4, "INSUFFICIENT_CPU");
+    assert!(output.stderr.contains("activator") && output.stderr.contains("Insufficient cpu"), "{}", output.text());
+}
+
 /// kind fails: its own reason is told, the half-made node does not stay in the way, its logs do.
 #[tokio::test]
 async fn kind_that_fails() {
@@ -100,7 +134,10 @@ async fn kind_that_fails() {
 #[tokio::test]
 async fn kind_that_says_why() {
     for (said, id) in [
-        ("ERROR: failed to create cluster: command \"docker run\" failed with error: exit status 125: too many open files", "INOTIFY_LIMIT"),
+        (
+            "ERROR: failed to create cluster: command \"docker run\" failed with error: exit status 125: too many open files",
+            "INOTIFY_LIMIT",
+        ),
         ("ERROR: failed to create cluster: Bind for 127.0.0.1:8080 failed: port is already allocated", "PORT_BUSY"),
         ("ERROR: failed to create cluster: write /var/lib/docker/x: no space left on device", "NO_SPACE"),
     ] {
@@ -110,25 +147,26 @@ async fn kind_that_says_why() {
     }
 }
 
-/// Without kind, online: an executable whose checksum nobody knows is not run, and the run says what to do.
+/// A kind of PATH that is too old is said to be, and the bundle's is taken instead.
 #[tokio::test]
-async fn kind_that_is_missing_or_too_old() {
-    let mut machine = Machine::new().await;
-    machine.env("HTTPS_PROXY", "http://127.0.0.1:1");
-    cached_manifests(&machine).await;
-    machine.remove_kind();
-    let port = machine.port.to_string();
-    let output = machine.quickstart(&["up", "--port", &port]).await;
-    assert_ne!(output.code, Some(0));
-    let old = Machine::new().await;
-    old.kind.version("0.20.0");
-    let output = old.up(&[]).await;
-    assert!(output.stderr.contains("0.20.0") && output.stderr.contains("older"), "{}", output.text());
+async fn a_kind_that_is_too_old() {
+    let machine = Machine::new().await;
+    let own = machine.bundle().await.display().to_string();
+    fs_err::write(&machine.kind.path, "#!/bin/sh\necho kind v0.20.0 go1.20.4 linux/amd64\n").unwrap();
+    let output = machine.quickstart(&["up", "--bundle", &own, "--port", &machine.port.to_string()]).await.expect(0);
+    assert!(output.stderr.contains("0.20.0 of PATH is older than 0.30.0"), "{}", output.text());
     assert_eq!(error_id(&output), None, "{}", output.text());
 }
 
-async fn cached_manifests(machine: &Machine) {
-    machine.quickstart(&["plan", "--bundle", &machine.bundle, "-o", "manifests"]).await.expect(0);
+/// Without kind and without a bundle: a program whose checksum nobody knows is not run, and the hint says what to do.
+#[tokio::test]
+async fn a_kind_that_is_missing() {
+    let machine = Machine::new().await;
+    let stateless = machine.without_kind_in_bundle().await;
+    machine.remove_kind();
+    let output = machine.quickstart(&["up", "--bundle", &stateless, "--port", &machine.port.to_string()]).await;
+    let output = refused(output, 3, "KIND_MISSING");
+    assert!(output.stderr.contains("--accept-unpinned") && output.stderr.contains("install kind"), "{}", output.text());
 }
 
 /// Images that the node cannot take (its disk is full) fail the stage with the node's own words.

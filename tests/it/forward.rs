@@ -14,11 +14,11 @@ async fn ask(port: u16) -> String {
     );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
-    let mut part = [0; 4096];
+    let mut buffer = [0; 4096];
     while !answer.ends_with('}') {
-        let count = stream.read(&mut part).await.unwrap();
+        let count = stream.read(&mut buffer).await.unwrap();
         assert!(count > 0, "the tunnel was closed after: {answer}");
-        answer.push_str(std::str::from_utf8(&part[..count]).unwrap());
+        answer.push_str(std::str::from_utf8(&buffer[..count]).unwrap());
     }
     answer
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{small::Machine, up::needs};
+use crate::{small::Machine, support::yaml::documents, up::needs};
 
 /// Nowhere to go: no engine, no network, no cache, no home to write to.
 async fn isolated() -> Machine {
@@ -14,16 +14,20 @@ async fn isolated() -> Machine {
     machine
 }
 
+/// `stage <- what it needs`, a line each.
+fn arrows(plan: &Value) -> String {
+    let lines: Vec<String> = needs(plan).iter().map(|(stage, needs)| format!("{stage} <- {}", needs.join(" "))).collect();
+    lines.join("\n")
+}
+
 /// The plan comes out of the catalog alone, and is the same every time.
 #[tokio::test]
 async fn it_needs_nothing_but_the_catalog() {
     let machine = isolated().await;
     let plan = machine.quickstart(&["plan", "-o", "json"]).await.expect(0).json();
-    let stages: String = needs(&plan).iter().map(|(stage, needs)| format!("{stage} <- {}\n", needs.join(" "))).collect();
-    insta::assert_snapshot!("stages", stages);
+    insta::assert_snapshot!("stages", arrows(&plan));
     let bundled = machine.quickstart(&["plan", "--bundle", &machine.bundle, "-o", "json"]).await.expect(0).json();
-    let stages: String = needs(&bundled).iter().map(|(stage, needs)| format!("{stage} <- {}\n", needs.join(" "))).collect();
-    insta::assert_snapshot!("stages_of_a_bundle", stages);
+    insta::assert_snapshot!("stages_of_a_bundle", arrows(&bundled));
     let again = machine.quickstart(&["plan", "-o", "json"]).await.expect(0).json();
     assert_eq!(plan, again);
     let tree = machine.quickstart(&["plan"]).await.expect(0);
@@ -48,8 +52,7 @@ async fn the_list_is_an_order() {
 async fn the_manifests_have_the_overlays_in_them() {
     let machine = isolated().await;
     let text = machine.quickstart(&["plan", "-o", "manifests", "--bundle", &machine.bundle]).await.expect(0).stdout;
-    let options = serde_saphyr::options! { legacy_octal_numbers: true, budget: None, with_snippet: false };
-    let all: Vec<Value> = serde_saphyr::from_multiple_with_options(&text, options).unwrap();
+    let all: Vec<Value> = documents(&text).unwrap();
     assert!(all.len() > 80, "{} objects", all.len());
     let find = |kind: &str, name: &str| {
         all.iter().find(|one| one["kind"] == kind && one["metadata"]["name"] == name).unwrap_or_else(|| panic!("{kind} {name} is missing"))

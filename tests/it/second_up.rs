@@ -1,13 +1,21 @@
 //! `up` again: nothing to do is nothing done, and what is broken is mended.
 
-use crate::small::{Machine, of};
+use serde_json::Value;
+
+use crate::{
+    small::{Machine, of, refused},
+    support::{
+        faults::Logged,
+        sandbox::{eventually, free_port},
+    },
+};
 
 /// On a healthy cluster a second run writes nothing, and still proves the prediction.
 #[tokio::test]
 async fn a_second_run_writes_nothing() {
     let machine = Machine::up_and_running().await;
     let events = machine.up(&["-o", "json"]).await.expect(0).events();
-    let written: Vec<String> = machine.server.writes().iter().map(|one| one.line()).collect();
+    let written: Vec<String> = machine.server.writes().iter().map(Logged::line).collect();
     assert_eq!(written, Vec::<String>::new());
     assert!(of(&events, "object_applied").is_empty());
     assert_eq!(events.last().unwrap()["outcome"]["prediction"], serde_json::json!({"predictions": [1, 1]}));
@@ -38,8 +46,8 @@ async fn a_full_apply_of_the_same_changes_nothing() {
     assert!(applied.len() > 50, "{} objects", applied.len());
     let changed: Vec<_> = applied.iter().filter(|event| event["changed"] == true).map(|event| event["object"].to_string()).collect();
     assert_eq!(changed, Vec::<String>::new());
-    let changes: Vec<String> = machine.server.changes().iter().map(|one| one.line()).collect();
-    assert_eq!(changes, Vec::<String>::new());
+    let other: Vec<String> = machine.server.changes().iter().map(Logged::line).collect();
+    assert_eq!(other, Vec::<String>::new());
 }
 
 /// A Deployment that somebody has deleted is put back, and no other component is touched.
@@ -53,7 +61,8 @@ async fn only_the_broken_component_is_mended() {
     stages.dedup();
     assert_eq!(stages, ["knative"]);
     assert!(machine.server.get(path).is_some());
-    let changed: Vec<_> = of(&events, "object_applied").iter().filter(|event| event["changed"] == true).map(|event| event["object"].clone()).collect();
+    let changed: Vec<_> =
+        of(&events, "object_applied").iter().filter(|event| event["changed"] == true).map(|event| event["object"].clone()).collect();
     assert_eq!(changed, ["Deployment knative-serving/activator"], "only what was missing is another one now");
 }
 
@@ -81,32 +90,47 @@ async fn a_stopped_node_is_started_and_kept() {
 async fn a_cluster_that_is_gone_is_made_again() {
     let machine = Machine::up_and_running().await;
     machine.kind.state.forget("quickstart");
-    crate::support::sandbox::eventually("the old port closes", || std::net::TcpListener::bind(("127.0.0.1", machine.port)).is_ok()).await;
+    eventually("the old port closes", || std::net::TcpListener::bind(("127.0.0.1", machine.port)).is_ok()).await;
     let output = machine.up(&[]).await.expect(0);
     assert!(output.stdout.contains("[1, 1]"), "{}", output.text());
 }
 
-/// What the user changed with kubectl comes back as it should be, where the field is ours.
+/// What somebody changed with kubectl comes back, where the field is ours; what is not ours is left to them.
 #[tokio::test]
 async fn a_field_of_ours_that_was_changed_is_put_back() {
     let machine = Machine::up_and_running().await;
     let path = "/apis/apps/v1/namespaces/kserve/deployments/kserve-controller-manager";
-    machine.server.edit(path, "kubectl-edit", |object| object["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = "Always".into());
+    let policy = |object: &Value| {
+        let containers = object["spec"]["template"]["spec"]["containers"].as_array().unwrap();
+        containers
+            .iter()
+            .position(|container| container["name"] == "manager")
+            .map(|at| (at, containers[at]["imagePullPolicy"].clone()))
+            .unwrap()
+    };
+    machine.server.edit(path, "kubectl-edit", |object| {
+        let (at, _) = policy(object);
+        object["spec"]["template"]["spec"]["containers"][at]["imagePullPolicy"] = "Always".into();
+        object["metadata"]["annotations"]["mine"] = "kept".into();
+    });
     machine.edit_state(|state| drop(state["stages"].as_object_mut().unwrap().remove("kserve")));
     machine.up(&[]).await.expect(0);
     let live = machine.server.get(path).unwrap();
-    assert_eq!(live["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"], "IfNotPresent");
+    assert_eq!((policy(&live).1, &live["metadata"]["annotations"]["mine"]), ("IfNotPresent".into(), &Value::from("kept")));
 }
 
 /// Profile, versions and port belong to a cluster: another one is refused, with the way out.
 #[tokio::test]
 async fn another_profile_version_or_port_is_refused() {
     let machine = Machine::up_and_running().await;
-    let said = crate::small::refused(machine.up(&["--profile", "raw"]).await, 2, "CLUSTER_DIFFERS");
+    let said = refused(machine.up(&["--profile", "raw"]).await, 2, "CLUSTER_DIFFERS");
     assert!(said.stderr.contains("serverless") && said.stderr.contains("quickstart down"), "{}", said.text());
-    let other = crate::support::sandbox::free_port().to_string();
-    let said = crate::small::refused(machine.quickstart(&["up", "--port", &other]).await, 3, "PORT_FIXED");
+    let other = free_port().to_string();
+    let said = refused(machine.quickstart(&["up", "--port", &other]).await, 3, "PORT_FIXED");
     assert!(said.stderr.contains(&machine.port.to_string()) && said.stderr.contains("forward run"), "{}", said.text());
     assert!(machine.server.writes().is_empty());
     machine.quickstart(&["up"]).await.expect(0);
+    machine.edit_state(|state| state["components"]["kserve"] = "0.19.0".into());
+    let said = refused(machine.quickstart(&["up"]).await, 2, "CLUSTER_DIFFERS");
+    assert!(said.stderr.contains("0.19.0") && said.stderr.contains("0.20.0"), "{}", said.text());
 }

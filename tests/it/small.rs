@@ -64,6 +64,17 @@ impl Machine {
         ["up", "--bundle", &self.bundle, "--port", &port].iter().chain(more).map(|word| (*word).to_owned()).collect()
     }
 
+    /// A bundle that brings everything but `kind`.
+    pub(crate) async fn without_kind_in_bundle(&self) -> String {
+        let spec = self.bundle_spec();
+        let mut value: Value = serde_json::from_str(&fs_err::read_to_string(&spec).unwrap()).unwrap();
+        value["kind"] = Value::Null;
+        fs_err::write(&spec, value.to_string()).unwrap();
+        let out = self.path().join("without-kind.tar").display().to_string();
+        self.quickstart(&["bundle", "create", "--from", &spec.display().to_string(), &out]).await.expect(0);
+        out
+    }
+
     /// `~/.local/state/quickstart/quickstart`.
     pub(crate) fn state_folder(&self) -> PathBuf {
         self.home().join(".local/state/quickstart/quickstart")
@@ -133,10 +144,7 @@ pub(crate) fn refused(output: Output, code: i32, id: &str) -> Output {
 /// All regular files below a folder with their contents.
 pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs_err::read_dir(folder) else { return Vec::new() };
-    entries
-        .flatten()
-        .flat_map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { vec![entry.path()] })
-        .collect()
+    entries.flatten().flat_map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { vec![entry.path()] }).collect()
 }
 
 /// Sends a signal to a program that a test has started.

@@ -13,7 +13,10 @@ use crate::{
 async fn a_ready_cluster() {
     let machine = Machine::up_and_running().await;
     let report = machine.quickstart(&["status", "-o", "json"]).await.expect(0).json();
-    assert_eq!((&report["version"], &report["ready"], &report["running"], &report["exit"]), (&json!(1), &json!(true), &json!(true), &json!(0)));
+    assert_eq!(
+        (&report["version"], &report["ready"], &report["running"], &report["exit"]),
+        (&json!(1), &json!(true), &json!(true), &json!(0))
+    );
     let names: Vec<&str> = report["components"].as_array().unwrap().iter().filter_map(|one| one["name"].as_str()).collect();
     assert_eq!(names, ["cert-manager", "istio", "knative", "net-istio", "kserve"]);
     for component in report["components"].as_array().unwrap() {

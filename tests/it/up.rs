@@ -18,11 +18,25 @@ async fn from_nothing_to_a_prediction() {
     for part in ["[1, 1]", &url, "curl ", "sklearn-iris.kserve-test.example.com", "quickstart status", "quickstart down"] {
         assert!(output.stdout.contains(part), "{part} is missing:\n{}", output.text());
     }
-    let stages = ["engine-check", "fetch", "cluster", "crds", "cert-manager", "istio", "knative", "net-istio", "kserve", "runtimes", "demo", "predict"];
+    let stages = [
+        "engine-check",
+        "fetch",
+        "cluster",
+        "crds",
+        "cert-manager",
+        "istio",
+        "knative",
+        "net-istio",
+        "kserve",
+        "runtimes",
+        "demo",
+        "predict",
+    ];
     for stage in stages {
         assert!(output.stdout.lines().any(|line| line.trim_start().starts_with(stage)), "no time of {stage}:\n{}", output.text());
     }
     machine.snapshots().bind(|| insta::assert_snapshot!("closing_block", closing(&output)));
+    machine.snapshots().bind(|| insta::assert_snapshot!("progress", progress(&output)));
     machine.knows_everything();
     let config = machine.kind.config("quickstart");
     assert!(config.contains("127.0.0.1") && config.contains("31080"), "the ingress listens on localhost only: {config}");
@@ -45,6 +59,14 @@ fn closing(output: &Output) -> String {
     }
     times.sort_unstable();
     format!("{}\n(times of: {})\n", rest.join("\n").replace("\n\n\n", "\n\n"), times.join(", "))
+}
+
+/// The lines of talk without their times, sorted: which of two side by side comes first is chance, and so is what was waited for.
+fn progress(output: &Output) -> String {
+    let told = output.stderr.lines().map(|line| line.split_once("] ").map_or(line, |(_, told)| told));
+    let mut lines: Vec<&str> = told.filter(|line| !line.starts_with(['…', '↻', '↓'])).collect();
+    lines.sort_unstable();
+    lines.join("\n")
 }
 
 /// A line of curl that is printed is one that works: its words, taken apart as a shell does, are the request that was answered.
@@ -146,6 +168,18 @@ async fn two_at_once_the_second_waits_for_the_first() {
     let second = machine.finish(second, &["up"]).await.expect(0);
     talk.await.unwrap();
     assert!(second.stdout.contains("[1, 1]"), "{}", second.text());
+}
+
+/// Started in the same instant, both end well, and there is one cluster.
+#[tokio::test]
+async fn two_at_once_make_one_cluster() {
+    let machine = Machine::new().await;
+    let (one, two) = (machine.start(&[]), machine.start(&[]));
+    let (one, two) = tokio::join!(machine.finish(one, &["up"]), machine.finish(two, &["up"]));
+    for output in [one, two] {
+        assert!(output.expect(0).stdout.contains("[1, 1]"));
+    }
+    assert_eq!(machine.kind.calls().iter().filter(|call| call.starts_with("create")).count(), 1);
 }
 
 /// `--without-demo` leaves a cluster without a model, and claims no prediction.

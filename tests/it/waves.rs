@@ -51,7 +51,8 @@ fn all_definitions_before_the_controller(machine: &Machine, log: &[Logged]) {
     let last_look = listed.map(|(at, _)| at).filter(|at| *at < controller).max().expect("nobody asked whether the CRDs are Established");
     let last_definition = *definitions.iter().max().unwrap();
     assert!(last_definition < last_look, "CRDs at {last_definition}, looked at {last_look}, controller at {controller}");
-    let custom = first(log, "a custom object", |one| one.method == "PATCH" && !one.query.contains("dryRun") && one.path.contains(".istio.io/"));
+    let custom =
+        first(log, "a custom object", |one| one.method == "PATCH" && !one.query.contains("dryRun") && one.path.contains(".istio.io/"));
     assert!(last_definition < custom, "no custom object before its definition");
 }
 
@@ -67,7 +68,8 @@ fn the_certificate_and_its_secret_before_the_deployment(log: &[Logged]) {
 
 /// A Deployment that is Available is not yet a webhook that answers: what it guards was refused or, worse, not checked.
 fn guarded_objects_only_after_a_denial(log: &[Logged]) {
-    let denial = |path: &str| first(log, path, |one| one.query.contains("dryRun=All") && one.path.contains(path) && matches!(one.code, 400 | 403));
+    let denial =
+        |path: &str| first(log, path, |one| one.query.contains("dryRun=All") && one.path.contains(path) && matches!(one.code, 400 | 403));
     for (probe, guarded) in [
         ("/cert-manager.io/v1/namespaces/default/issuers", "/namespaces/kserve/issuers/selfsigned-issuer"),
         ("/clusterservingruntimes", "/clusterservingruntimes/kserve-sklearnserver"),

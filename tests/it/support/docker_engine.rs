@@ -143,7 +143,7 @@ impl DockerEngine {
             ("GET", ["_ping"]) => Reply::Full(200, "text/plain", b"OK".to_vec()),
             ("GET", ["version"]) => Reply::json(
                 200,
-                &json!({"Version": "28.0.0", "ApiVersion": "1.48", "MinAPIVersion": "1.24", "Os": "linux", "Arch": "amd64",
+                &json!({"Version": "28.0.0", "ApiVersion": "1.48", "MinAPIVersion": "1.24", "Os": "linux", "Arch": architecture(engine),
                 "KernelVersion": "6.1.0", "GitCommit": "fake", "GoVersion": "go1.24", "Components": [{"Name": "Engine", "Version": "28.0.0", "Details": {}}]}),
             ),
             ("GET", ["info"]) => Reply::json(200, &info(engine)),
@@ -286,6 +286,11 @@ impl DockerEngine {
         }
         answer
     }
+}
+
+/// GOARCH, as `/version` has it, of what `/info` says.
+fn architecture(engine: &Engine) -> &'static str {
+    if info(engine)["Architecture"] == "aarch64" { "arm64" } else { "amd64" }
 }
 
 /// The path without `/v1.NN`.

@@ -226,7 +226,7 @@ export_to() {
       *) echo "$line" ;;
     esac
   done)
-  echo "$new${newline}current-context: kind-$name" >"$1"
+  (umask 077; echo "$new${newline}current-context: kind-$name" >"$1") || { echo "ERROR: failed to write $1" >&2; exit 1; }
 }
 
 case "$verb" in
@@ -246,7 +246,11 @@ case "$verb" in
     esac
     echo "Creating cluster \"$name\" ..." >&2
     echo " • Ensuring node image ($image) 🖼  ..." >&2
-    if [ -s "$state/script/hang" ]; then exec sleep 600; fi
+    # Until it is healed or the machine is gone: nobody waits for a child of a program that was killed.
+    if [ -s "$state/script/hang" ]; then
+      while [ -s "$state/script/hang" ]; do sleep 0.05; done
+      exit 1
+    fi
     serial=0
     if [ -s "$state/calls/serial" ]; then read -r serial <"$state/calls/serial"; fi
     serial=$((serial + 1))

@@ -34,6 +34,7 @@ mod validation;
 mod webhooks;
 mod wire;
 pub mod workloads;
+pub mod yaml;
 
 mod selftest_api;
 mod selftest_machine;

@@ -10,7 +10,14 @@ use std::{
 
 use tokio::{io::AsyncWriteExt as _, process::Command};
 
-use super::{api_server::ApiServer, bundle_spec, docker_engine::DockerEngine, filters, gateway::Gateway, kind_program::KindProgram};
+use super::{
+    api_server::ApiServer,
+    bundle_spec,
+    docker_engine::DockerEngine,
+    filters,
+    gateway::Gateway,
+    kind_program::{KindProgram, KindState},
+};
 
 /// How long a run of the program may take before the test fails.
 const GUARD: Duration = Duration::from_mins(1);
@@ -78,6 +85,8 @@ impl Drop for Sandbox {
 impl Sandbox {
     /// A machine with an engine, `kind` 0.30.0 and nothing else.
     pub async fn new() -> Self {
+        // reqwest has no provider of its own, neither in the program nor here.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let folder = tempfile::Builder::new().prefix("quickstart-test-").tempdir().unwrap();
         let root = folder.path().to_owned();
         for sub in ["home", "bin", "run", "tmp"] {
@@ -90,11 +99,17 @@ impl Sandbox {
         let server = ApiServer::start().await;
         let kind = KindProgram::install(&root.join("bin"), &root.join("kind"), &server.url());
         let engine = DockerEngine::start(&root.join("run/docker.sock"), kind.state.clone());
+        // There is one server: it belongs to the cluster with a mapped port, not to one that a test has only put beside it.
+        let mapped = |state: &KindState| {
+            let mut clusters = state.clusters();
+            let first = clusters.iter().position(|cluster| cluster.ports().next().is_some()).unwrap_or_default();
+            (!clusters.is_empty()).then(|| clusters.swap_remove(first))
+        };
         let state = kind.state.clone();
-        let gateway = Gateway::new(Arc::new(move || Some(state.clusters().first()?.ports().next()?.1)));
+        let gateway = Gateway::new(Arc::new(move || Some(mapped(&state)?.ports().next()?.1)));
         server.attach_gateway(gateway.clone());
         let state = kind.state.clone();
-        server.live_with(Arc::new(move || state.clusters().first().map(|cluster| (cluster.serial, cluster.name.clone()))));
+        server.live_with(Arc::new(move || mapped(&state).map(|cluster| (cluster.serial, cluster.name))));
         let watched = server.clone();
         // `kind delete` is a separate program: the ports that went with the node close a moment later, as with Docker's own proxy.
         let watch = tokio::spawn(async move {
@@ -217,24 +232,25 @@ impl Sandbox {
     }
 }
 
-/// A port of 127.0.0.1 that nobody uses and that no other test of this process gets.
+/// A port of 127.0.0.1 that nobody uses and that no other test of this process gets; below the ports that the kernel gives to
+/// outgoing connections, one of which could otherwise take it before the gateway does.
 pub fn free_port() -> u16 {
     static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-    loop {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        if GIVEN.lock().unwrap().insert(port) {
-            return port;
-        }
-    }
+    let mut given = GIVEN.lock().unwrap();
+    let start = 20_000 + u16::try_from(std::process::id() % 100).unwrap() * 100;
+    let free = |port: &u16| !given.contains(port) && std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let port = (start..32_000).find(free).unwrap();
+    given.insert(port);
+    port
 }
 
-/// Asks until the condition holds, for at most 10 seconds.
+/// Asks until the condition holds, for at most 30 seconds.
 pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..1000 {
+    for _ in 0..3000 {
         if holds() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("in 10 seconds this did not come true: {what}");
+    panic!("in 30 seconds this did not come true: {what}");
 }

@@ -14,6 +14,7 @@ use super::{
     manifests,
     resources::built_in,
     sandbox::{Sandbox, free_port},
+    yaml,
 };
 
 /// A request as a client without any cleverness makes it.
@@ -25,11 +26,7 @@ async fn ask(client: &reqwest::Client, url: &str, method: &str, content_type: &s
 }
 
 fn documents() -> Vec<Value> {
-    let options = serde_saphyr::options! { legacy_octal_numbers: true, budget: None, with_snippet: false };
-    manifests::files()
-        .into_iter()
-        .flat_map(|(_, _, text)| serde_saphyr::from_multiple_with_options::<Value>(&text, options.clone()).unwrap())
-        .collect()
+    manifests::files().into_iter().flat_map(|(_, _, text)| yaml::documents(&text).unwrap()).collect()
 }
 
 fn path(object: &Value, plurals: &[(String, String, bool)]) -> Option<String> {
@@ -163,7 +160,7 @@ async fn the_small_stack_comes_up_when_it_is_read_often_enough() {
         ),
         (
             "/apis/serving.kserve.io/v1alpha1/clusterservingruntimes/probe",
-            json!({"apiVersion": "serving.kserve.io/v1alpha1", "kind": "ClusterServingRuntime", "spec": {"supportedModelFormats": [{"name": "a", "priority": 1}, {"name": "a", "priority": 2}]}}),
+            json!({"apiVersion": "serving.kserve.io/v1alpha1", "kind": "ClusterServingRuntime", "spec": {"workerSpec": {"containers": [{"name": "a"}, {"name": "b"}]}}}),
             "clusterservingruntime.kserve-webhook-server.validator",
         ),
     ];

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{resources::Resource, selectors::selects, status::Refusal, store::World, workloads};
+use super::{resources::Resource, selectors::selects, status::Refusal, store::World, workloads, yaml};
 
 /// Asks every webhook that matches; `operation` is CREATE, UPDATE or DELETE.
 pub fn admit(world: &mut World, resource: &Resource, operation: &str, object: &Value) -> Result<(), Refusal> {
@@ -104,12 +104,13 @@ fn judge(webhook: &str, resource: &Resource, object: &Value) -> Result<(), (u16,
                 ),
             ));
         }
-        ("clusterservingruntime.kserve-webhook-server.validator" | "servingruntime.kserve-webhook-server.validator", _) => {
-            // Two priorities for one model format are looked at only beside another runtime (KServe 0.20, seen on the real cluster:
-            // the very first runtime is not refused for them), so the number of worker containers is what always counts.
-            if spec.pointer("/workerSpec/containers").and_then(Value::as_array).is_some_and(|containers| containers.len() > 1) {
-                return Err((403, format!("the ClusterServingRuntime {name:?} is invalid: setting multiple containers in workerSpec is not allowed")));
-            }
+        // Two priorities for one model format are looked at only beside another runtime (KServe 0.20, seen on the real cluster: the
+        // very first runtime is not refused for them), so the number of worker containers is what always counts.
+        ("clusterservingruntime.kserve-webhook-server.validator" | "servingruntime.kserve-webhook-server.validator", _)
+            if spec.pointer("/workerSpec/containers").and_then(Value::as_array).is_some_and(|containers| containers.len() > 1) =>
+        {
+            let text = format!("the ClusterServingRuntime {name:?} is invalid: setting multiple containers in workerSpec is not allowed");
+            return Err((403, text));
         }
         _ => {}
     }
@@ -145,8 +146,7 @@ fn istio_config(object: &Value) -> Result<(), (u16, String)> {
         let old_style = key.starts_with("gateway.") || key.starts_with("local-gateway.");
         let new_style = key == "external-gateways" || key == "local-gateways";
         let host_like = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b)) && text.contains('.');
-        let options = serde_saphyr::options! { with_snippet: false };
-        let listed = serde_saphyr::from_multiple_with_options::<Value>(text, options).is_ok_and(|all| all.iter().all(Value::is_array));
+        let listed = yaml::documents(text).is_some_and(|all| all.iter().all(Value::is_array));
         if (old_style && (key.split('.').count() < 3 || !host_like)) || (new_style && !listed) {
             return Err((400, format!("validation failed: failed to parse gateway configuration {key:?}: invalid value {text:?}")));
         }
