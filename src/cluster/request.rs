@@ -9,8 +9,28 @@ use super::{Cluster, ClusterError, connect::REQUEST_TIMEOUT};
 /// Who owns the fields that we apply.
 pub const FIELD_MANAGER: &str = "quickstart";
 
+/// The part of an answer that an apply needs; the rest (a CRD of KServe's is 700 KB) is read over.
+#[derive(Debug, serde::Deserialize)]
+struct Versioned {
+    metadata: ResourceVersion,
+}
+
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ResourceVersion {
+    #[serde(default)]
+    resource_version: String,
+}
+
 impl Cluster {
-    async fn send(&self, what: String, method: &str, path: &str, content_type: &str, body: Vec<u8>) -> Result<Value, ClusterError> {
+    async fn send<T: serde::de::DeserializeOwned>(
+        &self,
+        what: String,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> Result<T, ClusterError> {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -18,7 +38,7 @@ impl Cluster {
             .header("accept", "application/json")
             .body(body)
             .map_err(|error| ClusterError::Transport { what: what.clone(), message: error.to_string() })?;
-        match timeout(REQUEST_TIMEOUT, self.requests.request::<Value>(request)).await {
+        match timeout(REQUEST_TIMEOUT, self.requests.request::<T>(request)).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(ClusterError::from_kube(&what, &error)),
             Err(_) => Err(ClusterError::Timeout { what, seconds: REQUEST_TIMEOUT.as_secs() }),
@@ -49,10 +69,31 @@ impl Cluster {
         })
     }
 
-    /// Server-side apply; answers the object as it is now.
-    pub async fn apply(&self, path: &str, body: &Value) -> Result<Value, ClusterError> {
+    /// Server-side apply; answers the object's resourceVersion, which stays when nothing changed.
+    pub async fn apply(&self, path: &str, body: &Value) -> Result<String, ClusterError> {
         let uri = format!("{path}?fieldManager={FIELD_MANAGER}&force=true");
-        self.send(format!("apply {}", short(path)), "PATCH", &uri, "application/apply-patch+yaml", encode(body)).await
+        let now: Versioned =
+            self.send(format!("apply {}", short(path)), "PATCH", &uri, "application/apply-patch+yaml", encode(body)).await?;
+        Ok(now.metadata.resource_version)
+    }
+
+    /// An object's resourceVersion, or `None` where there is none.
+    pub async fn find_version(&self, path: &str) -> Result<Option<String>, ClusterError> {
+        match self.send::<Versioned>(format!("get {}", short(path)), "GET", path, "application/json", Vec::new()).await {
+            Ok(now) => Ok(Some(now.metadata.resource_version)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Is this collection served? Reads no more than one of its objects.
+    pub async fn serves(&self, collection: &str) -> Result<bool, ClusterError> {
+        let uri = format!("{collection}?limit=1");
+        match self.send::<serde::de::IgnoredAny>(format!("list {}", short(collection)), "GET", &uri, "application/json", Vec::new()).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// A server-side dry run of a create: admission is asked, nothing is stored.
@@ -75,7 +116,7 @@ impl Cluster {
 
     /// Deletes an object; one that is not there is as good as deleted.
     pub async fn delete(&self, path: &str) -> Result<(), ClusterError> {
-        match self.send(format!("delete {}", short(path)), "DELETE", path, "application/json", Vec::new()).await {
+        match self.send::<serde::de::IgnoredAny>(format!("delete {}", short(path)), "DELETE", path, "application/json", Vec::new()).await {
             Ok(_) => Ok(()),
             Err(error) if error.is_not_found() => Ok(()),
             Err(error) => Err(error),
@@ -100,7 +141,7 @@ impl Cluster {
 
     /// The API server's version, `v1.34.3`.
     pub async fn version(&self) -> Result<String, ClusterError> {
-        let value = self.get("/version").await?;
+        let value: Value = self.get("/version").await?;
         Ok(value.get("gitVersion").and_then(Value::as_str).unwrap_or("unknown").to_owned())
     }
 

@@ -1,5 +1,6 @@
 //! Asking: one answer to one check, now.
 
+use futures_util::future::join_all;
 use serde_json::Value;
 
 use super::{pods, rollout};
@@ -36,8 +37,9 @@ fn failed(error: &ClusterError) -> Verdict {
 async fn answer(world: World<'_>, probe: &Probe) -> Result<Verdict, ClusterError> {
     let World { cluster, rest, .. } = world;
     match probe {
+        Probe::ApiAnswers => cluster.version().await.map(|_| Verdict::Ready),
         Probe::NodesReady => nodes(cluster).await,
-        Probe::CrdsEstablished { names } => definitions(cluster, names).await,
+        Probe::CrdsServed { collections } => definitions(cluster, collections).await,
         Probe::Rollout { namespace, name } => deployment(cluster, namespace, name).await,
         Probe::Secret { namespace, name, key } => secret(cluster, namespace, name, key).await,
         Probe::Denied { object, by } => denied(cluster, rest, object, by).await,
@@ -71,18 +73,19 @@ async fn nodes(cluster: &Cluster) -> Result<Verdict, ClusterError> {
     })
 }
 
-async fn definitions(cluster: &Cluster, names: &[String]) -> Result<Verdict, ClusterError> {
-    let listed = cluster.list("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", "").await?;
+/// Small questions, one a definition: the list of all definitions would be eight megabytes at every look.
+async fn definitions(cluster: &Cluster, collections: &[String]) -> Result<Verdict, ClusterError> {
     let mut missing = Vec::new();
-    for name in names {
-        let found = listed.iter().find(|crd| crd.pointer("/metadata/name").and_then(Value::as_str) == Some(name));
-        if found.and_then(|crd| rollout::condition(crd, "Established")).is_none_or(|(status, _)| status != "True") {
-            missing.push(name.as_str());
+    for (collection, answer) in collections.iter().zip(join_all(collections.iter().map(|collection| cluster.serves(collection))).await) {
+        if !answer? {
+            missing.push(collection.rsplit('/').next().unwrap_or(collection));
         }
     }
     Ok(match missing.first() {
         None => Verdict::Ready,
-        Some(first) => Verdict::Pending(format!("{} of {} CRDs not Established, such as {first}", missing.len(), names.len())),
+        Some(first) => {
+            Verdict::Pending(format!("{} of {} custom resources are not served yet, such as {first}", missing.len(), collections.len()))
+        }
     })
 }
 

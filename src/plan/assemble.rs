@@ -24,9 +24,19 @@ pub struct Assembled {
 }
 
 impl Assembled {
-    /// Namespaces and definitions of every component.
+    /// Namespaces and definitions of every component, and the demo's volume and claim: a claim that is looked at before its volume is
+    /// there is looked at again only 15 s later (seen on the real cluster), so the two get their time now.
     pub fn foundation(&self) -> Vec<Wave> {
-        foundation(self.components.values().flatten())
+        let mut waves = foundation(self.components.values().flatten().chain(&self.demo));
+        let of = |kind: &str| self.demo.iter().filter(|object| object.gvk.kind == kind).cloned().collect::<Vec<_>>();
+        if let Some(namespaces) = waves.first_mut() {
+            namespaces.objects.extend(of("PersistentVolume"));
+        }
+        let claims = of("PersistentVolumeClaim");
+        if !claims.is_empty() {
+            waves.insert(1, Wave { name: "storage", objects: claims, checks: Vec::new() });
+        }
+        waves
     }
 
     /// The waves of one component.

@@ -167,13 +167,13 @@ fn stages(
     let fetch_needs = if bundle.is_some() && local { vec![StageId::EngineCheck] } else { vec![] };
     add(StageId::Fetch, if bundle.is_some() { "unpack the bundle" } else { "download manifests" }, fetch_needs, vec![], 15 * MINUTE);
     before_cluster.push(StageId::Fetch);
-    let nodes = Check {
-        id: "cluster/nodes".into(),
-        probe: Probe::NodesReady,
+    let answers = Check {
+        id: "cluster/api".into(),
+        probe: Probe::ApiAnswers,
         hint: "`kind export logs` collects the node's own logs".into(),
         deadline: 3 * MINUTE,
     };
-    add(StageId::Cluster, if local { "kind cluster" } else { "existing cluster" }, before_cluster, vec![nodes], 10 * MINUTE);
+    add(StageId::Cluster, if local { "kind cluster" } else { "existing cluster" }, before_cluster, vec![answers], 10 * MINUTE);
 
     let groups = image_groups(bundle, local);
     let mut previous = StageId::Cluster;
@@ -183,7 +183,14 @@ fn stages(
     }
     let images_of = |group: &str| groups.iter().any(|g| g == group).then(|| StageId::Images(group.to_owned()));
 
-    add(StageId::Crds, "namespaces and CRDs", vec![StageId::Fetch, StageId::Cluster], vec![], 3 * MINUTE);
+    // The node gets Ready while definitions are sent: nothing before the first pod needs it.
+    let nodes = Check {
+        id: "crds/nodes".into(),
+        probe: Probe::NodesReady,
+        hint: "`kubectl describe nodes` says what the node lacks".into(),
+        deadline: 3 * MINUTE,
+    };
+    add(StageId::Crds, "namespaces and CRDs", vec![StageId::Fetch, StageId::Cluster], vec![nodes], 4 * MINUTE);
     for (choice, component) in choices.iter().zip(components) {
         let mut needs = vec![StageId::Crds];
         needs.extend(choice.component.needs.iter().filter(|name| has(name)).map(|name| StageId::component(name)));

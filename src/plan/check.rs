@@ -20,12 +20,14 @@ pub struct Check {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Probe {
+    /// The API server answers.
+    ApiAnswers,
     /// Every node has condition Ready.
     NodesReady,
-    /// CustomResourceDefinitions have condition Established and their resource is served.
-    CrdsEstablished {
-        /// `metadata.name` of each.
-        names: Vec<String>,
+    /// Custom resources are served, which is what Established promises and a moment later is true.
+    CrdsServed {
+        /// The API path of each one's collection.
+        collections: Vec<String>,
     },
     /// A Deployment is rolled out as `kubectl rollout status` sees it.
     Rollout {

@@ -1,7 +1,7 @@
 //! Waves: in what order the objects of one stage go, and what must be true between them.
 
 use super::{Check, Probe};
-use crate::catalog::{Object, RestMap};
+use crate::catalog::{Object, RestMap, served_collections};
 
 /// Objects that can go side by side, and what must be green before the next wave.
 #[derive(Clone, Debug)]
@@ -50,10 +50,11 @@ pub fn foundation<'a>(objects: impl IntoIterator<Item = &'a Object>) -> Vec<Wave
             _ => {}
         }
     }
-    let names: Vec<String> = definitions.iter().map(|object| object.name.clone()).collect();
+    // One version a definition: they are established together.
+    let collections: Vec<String> = definitions.iter().filter_map(|object| served_collections(&object.body).into_iter().next()).collect();
     let established = Check {
-        id: "crds/established".into(),
-        probe: Probe::CrdsEstablished { names },
+        id: "crds/served".into(),
+        probe: Probe::CrdsServed { collections },
         hint: "kubectl get crd shows which one is not Established, and why".into(),
         deadline: 120,
     };

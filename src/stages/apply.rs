@@ -89,11 +89,18 @@ async fn one(
 
 /// One try; answers whether the server's object is another one now.
 async fn try_once(ctx: &Context, cluster: &Cluster, claimed: &NeverClaimed, object: &Object, path: &str) -> Result<bool, ClusterError> {
-    let live = if ctx.is_fresh() && !claimed.needs_live(object) { None } else { cluster.find(path).await? };
+    let (live, before) = if claimed.needs_live(object) {
+        let live = cluster.find(path).await?;
+        let version = live.as_ref().and_then(|live| live.pointer("/metadata/resourceVersion")).and_then(Value::as_str).map(str::to_owned);
+        (live, version)
+    } else if ctx.is_fresh() {
+        (None, None)
+    } else {
+        (None, cluster.find_version(path).await?)
+    };
     let body = claimed.strip(object, live.as_ref());
     let now = cluster.apply(path, &body).await?;
-    let version = |value: &Value| value.pointer("/metadata/resourceVersion").cloned();
-    Ok(live.is_none_or(|live| version(&live) != version(&now)))
+    Ok(before.is_none_or(|before| before != now))
 }
 
 fn refused(object: &Object, error: &ClusterError) -> Failure {

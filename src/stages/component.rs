@@ -12,9 +12,9 @@ use crate::plan::{Check, Stage, StageId, Wave};
 
 /// Namespaces and definitions.
 pub(super) async fn crds(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> Result<Ended, Failure> {
-    let waves = ctx.assembled()?.foundation();
-    let mut checks = stage.checks.clone();
-    checks.extend(waves.iter().flat_map(|wave| wave.checks.clone()));
+    let mut waves = ctx.assembled()?.foundation();
+    waves.push(Wave { name: "nodes", objects: Vec::new(), checks: stage.checks.clone() });
+    let checks: Vec<Check> = waves.iter().flat_map(|wave| wave.checks.clone()).collect();
     carry_out(ctx, &stage.id, &waves, &checks, cancel).await
 }
 

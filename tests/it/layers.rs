@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 const ORDER: &[&str] = &[
-    "error", "cli", "config", "catalog", "bundle", "plan", "event", "fetch", "docker", "kind", "cluster", "gateway", "health", "state", "stages",
-    "engine", "forward", "predict", "status", "doctor", "report", "app",
+    "error", "cli", "config", "catalog", "bundle", "plan", "event", "fetch", "docker", "kind", "cluster", "gateway", "health", "state",
+    "stages", "engine", "forward", "predict", "status", "doctor", "report", "app",
 ];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
+    for entry in fs_err::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             rust_files(&path, found);
@@ -63,7 +63,7 @@ fn no_module_uses_what_stands_to_its_right() {
             wrong.push(format!("{module} is not in the list"));
             continue;
         };
-        let text = std::fs::read_to_string(&file).unwrap();
+        let text = fs_err::read_to_string(&file).unwrap();
         for name in used(&text) {
             if let Some(other) = ORDER.iter().position(|known| *known == name)
                 && other > place

@@ -47,8 +47,10 @@ fn all_definitions_before_the_controller(machine: &Machine, log: &[Logged]) {
         applies(log).filter(|(_, one)| one.path.contains("/customresourcedefinitions/")).map(|(at, _)| at).collect();
     let there = machine.server.objects().iter().filter(|object| object.starts_with("customresourcedefinitions")).count();
     assert_eq!(definitions.len(), there, "each CRD is sent once");
-    let listed = log.iter().enumerate().filter(|(_, one)| one.method == "GET" && one.path.ends_with("/customresourcedefinitions"));
-    let last_look = listed.map(|(at, _)| at).filter(|at| *at < controller).max().expect("nobody asked whether the CRDs are Established");
+    let looks = log.iter().enumerate().filter(|(_, one)| one.method == "GET" && one.query.contains("limit=1") && one.code == 200);
+    let looks: Vec<usize> = looks.map(|(at, _)| at).filter(|at| *at < controller).collect();
+    assert!(looks.len() >= definitions.len(), "{} of {} custom resources were seen served", looks.len(), definitions.len());
+    let last_look = *looks.iter().max().unwrap();
     let last_definition = *definitions.iter().max().unwrap();
     assert!(last_definition < last_look, "CRDs at {last_definition}, looked at {last_look}, controller at {controller}");
     let custom =

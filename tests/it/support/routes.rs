@@ -57,7 +57,17 @@ pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
         "/healthz" | "/livez" | "/readyz" => return Ok((200, json!("ok"))),
         _ => {}
     }
-    let at = address(world, call.path)?;
+    let at = match address(world, call.path) {
+        Ok(at) => at,
+        Err(refusal) => {
+            // Asking for a resource that is not served yet is a look at its definition: time passes for it too.
+            if let Some(key) = unserved(call.path).filter(|key| world.get(key).is_some()) {
+                world.note_read(&key);
+                components::settle(world);
+            }
+            return Err(refusal);
+        }
+    };
     let answer = match call.method {
         "GET" => read(world, call, &at),
         "POST" => create(world, call, &at),
@@ -72,6 +82,16 @@ pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
         ("GET", Ok(_)) if at.subresource.as_deref() != Some("log") => show(world, call, &at),
         (_, answer) => answer,
     }
+}
+
+/// The definition behind `/apis/GROUP/VERSION/[namespaces/NS/]PLURAL…`.
+fn unserved(path: &str) -> Option<Key> {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let (group, plural) = match parts.as_slice() {
+        ["apis", group, _, "namespaces", _, plural, ..] | ["apis", group, _, plural, ..] => (*group, *plural),
+        _ => return None,
+    };
+    Some(Key::new("apiextensions.k8s.io", "customresourcedefinitions", "", &format!("{plural}.{group}")))
 }
 
 fn key(at: &Address) -> Key {

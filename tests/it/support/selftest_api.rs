@@ -104,7 +104,7 @@ async fn a_field_that_its_only_owner_drops_is_removed() {
 #[tokio::test]
 async fn a_custom_resource_is_served_only_once_its_definition_is_established() {
     let server = ApiServer::start().await;
-    server.pace(Pace { crds: 2, ..Pace::default() });
+    server.pace(Pace { crds: 4, ..Pace::default() }); // both kinds of look in the loop count
     let definitions = api(&server, "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", None);
     let things = api(&server, "example.org", "v1", "Thing", "things", Some("default"));
     let thing = json!({"apiVersion": "example.org/v1", "kind": "Thing", "metadata": {"name": "a"}, "spec": {}});
