@@ -40,6 +40,6 @@ async fn objects(app: &App, session: Session) -> Result<String, Failure> {
         assembled.waves(&plan, &component.name).iter().for_each(&mut add);
     }
     documents.extend(assembled.runtimes.iter().chain(&assembled.demo).map(|object| object.body.clone()));
-    let texts: Result<Vec<String>, _> = documents.iter().map(serde_saphyr::to_string).collect();
+    let texts: Result<Vec<String>, _> = documents.iter().map(|document| serde_saphyr::to_string(&**document)).collect();
     Ok(texts.map_err(|error| Failure::internal(error.to_string()))?.join("---\n"))
 }

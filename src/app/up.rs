@@ -14,7 +14,7 @@ use crate::error::{Exit, Failure};
 use crate::event::{Emitter, Event, EventKind, Outcome};
 use crate::plan::{Plan, Stage, StageId, Target};
 use crate::predict::{Protocol, Request};
-use crate::report::{EventLog, View};
+use crate::report::{EventLog, View, trace};
 use crate::stages::{self, Context, Ended};
 use crate::state::{Lock, State};
 
@@ -33,6 +33,7 @@ pub(super) async fn run(app: &App, arguments: &Up) -> Result<Exit, Failure> {
     let paths = app.settings.paths.cluster(&app.settings.name);
     let told = |holder: &str| app.printer.talk(&format!("{holder} is at work on this cluster: waiting for it"));
     let _lock = Lock::take(&paths.lock, "up", LOCK_PATIENCE, &app.cancel, told).await?;
+    trace(&paths.log, app.cli.global.verbose);
     let session = Session::open(app).await?;
     let mut state = session.state.clone().unwrap_or_else(|| State::fresh(&session.plan));
     let made_by = state.bundle.clone();

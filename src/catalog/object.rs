@@ -1,6 +1,7 @@
 //! A Kubernetes object as we send it: raw JSON, with its identity at hand.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -28,8 +29,8 @@ impl Gvk {
 /// A document with an identity.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Object {
-    /// Everything; the identity below is part of it.
-    pub body: Value,
+    /// Everything; the identity below is part of it. Shared: an object stands in several waves, and KServe's definitions are large.
+    pub body: Arc<Value>,
     /// Group, version, kind.
     pub gvk: Gvk,
     /// `metadata.namespace`, where it has one.
@@ -48,7 +49,7 @@ impl Object {
         let name = text("/metadata/name").ok_or_else(|| invalid(&format!("a {kind} without metadata.name cannot be applied")))?;
         let namespace = text("/metadata/namespace");
         strip_nulls(&mut body);
-        Ok(Self { gvk: Gvk::new(&api_version, &kind), namespace, name, body })
+        Ok(Self { gvk: Gvk::new(&api_version, &kind), namespace, name, body: Arc::new(body) })
     }
 
     /// Does it answer to this name?

@@ -1,5 +1,8 @@
 //! Our few changes to upstream manifests, as data with a reason each (`manifests/overlays/*.yaml`).
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -110,7 +113,7 @@ impl Overlay {
             matched = true;
             patch(object, &self.patch)?;
             for embedded in &self.embedded {
-                patch_text(&mut object.body, embedded)
+                patch_text(Arc::make_mut(&mut object.body), embedded)
                     .map_err(|message| CatalogError::Object { place: format!("overlay `{}` of {component}", self.id), message })?;
             }
         }
@@ -123,9 +126,9 @@ pub fn patch(object: &mut Object, change: &Value) -> Result<(), CatalogError> {
     if change.is_null() {
         return Ok(());
     }
-    merge::merge(&mut object.body, change);
+    merge::merge(Arc::make_mut(&mut object.body), change);
     let place = object.to_string();
-    *object = Object::new(std::mem::take(&mut object.body), &place)?;
+    *object = Object::new(std::mem::take(Arc::make_mut(&mut object.body)), &place)?;
     Ok(())
 }
 
@@ -183,14 +186,14 @@ impl NeverClaimed {
     /// The body to send, given what the server has now (`None`: nothing).
     ///
     /// A kept field goes on being sent while the live value is ours: leaving it out would hand it back to its default.
-    pub fn strip(&self, object: &Object, live: Option<&Value>) -> Value {
-        let mut body = object.body.clone();
+    pub fn strip<'a>(&self, object: &'a Object, live: Option<&Value>) -> Cow<'a, Value> {
+        let mut body = Cow::Borrowed(&*object.body);
         for rule in self.rules.iter().filter(|rule| rule.matches(object)) {
-            for pointer in &rule.remove {
+            for pointer in rule.remove.iter().filter(|pointer| names_something(&object.body, pointer)) {
                 if rule.on_create == OnCreate::Keep && live.is_none_or(|live| same(live, &object.body, pointer)) {
                     continue;
                 }
-                merge::remove(&mut body, pointer);
+                merge::remove(body.to_mut(), pointer);
             }
         }
         body
@@ -200,6 +203,12 @@ impl NeverClaimed {
     pub fn needs_live(&self, object: &Object) -> bool {
         self.rules.iter().any(|rule| rule.on_create == OnCreate::Keep && rule.matches(object))
     }
+}
+
+fn names_something(body: &Value, pointer: &str) -> bool {
+    let mut found = false;
+    merge::each(body, pointer, &mut |_| found = true);
+    found
 }
 
 fn same(live: &Value, ours: &Value, pointer: &str) -> bool {

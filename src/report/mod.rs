@@ -14,6 +14,7 @@ mod sanitize;
 mod status;
 mod style;
 mod table;
+mod trace;
 mod units;
 mod view;
 
@@ -29,6 +30,7 @@ pub use sanitize::{one_line, sanitize};
 pub use status::status_board;
 pub use style::{Palette, Tone};
 pub use table::{Cell, Table};
+pub use trace::trace;
 pub use units::{bytes, seconds, values};
 pub use view::View;
 
