@@ -75,7 +75,8 @@ learn_images() { # which of our images the engine has, with their keys
   local line
   HAVE=()
   recipes learn_key
-  while read -r line; do HAVE[${line%% *}]=${line#* }; done < <(
+  # an engine without any of them prints an empty line
+  while read -r line; do if [ -n "$line" ]; then HAVE[${line%% *}]=${line#* }; fi; done < <(
     docker image inspect --format "{{index .RepoTags 0}} {{index .Config.Labels \"$LABEL\"}}" "${!IMAGE_KEY[@]}" 2>/dev/null || true
   )
 }
