@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::cli::{Down, EventsOutput};
-use crate::config::{ClusterName, ClusterPaths};
+use crate::config::ClusterName;
 use crate::docker::{Engine, Node};
 use crate::error::{Exit, Failure};
 use crate::kind::{Kind, Program, Search, kubeconfig};
@@ -49,7 +49,7 @@ async fn one(app: &App, name: &ClusterName, output: EventsOutput) -> Result<(), 
     // A state that cannot be read must not keep its cluster alive.
     let state = State::read(&paths.state).ok().flatten();
     if state.as_ref().is_none_or(|state| state.target == "kind") {
-        take_away(app, name, &paths, state.as_ref()).await?;
+        take_away(app, name, state.as_ref()).await?;
     }
     fs_err::tokio::remove_dir_all(&paths.folder).await.map_err(|error| {
         Failure::new("STATE_IO", Exit::Prerequisite, "the cluster is gone, its state folder is not")
@@ -65,7 +65,7 @@ async fn one(app: &App, name: &ClusterName, output: EventsOutput) -> Result<(), 
     )
 }
 
-async fn take_away(app: &App, name: &ClusterName, paths: &ClusterPaths, state: Option<&State>) -> Result<(), Failure> {
+async fn take_away(app: &App, name: &ClusterName, state: Option<&State>) -> Result<(), Failure> {
     let engine = connect(&app.settings.environment).await?;
     let nodes = engine.nodes(name.as_str()).await?;
     if !nodes.is_empty() && state.is_some_and(|state| !state.created && !state.creating) {
@@ -78,7 +78,7 @@ async fn take_away(app: &App, name: &ClusterName, paths: &ClusterPaths, state: O
         }
     }
     still_there(&engine, name, &nodes).await?;
-    forget_context(app, name, paths, state, &engine).await;
+    forget_context(app, name, state, &engine).await;
     Ok(())
 }
 
@@ -100,7 +100,7 @@ async fn still_there(engine: &Engine, name: &ClusterName, nodes: &[Node]) -> Res
 }
 
 /// kind removes its entries from the user's kubeconfig; the current context goes back to what it was before `up`.
-async fn forget_context(app: &App, name: &ClusterName, paths: &ClusterPaths, state: Option<&State>, engine: &Engine) {
+async fn forget_context(app: &App, name: &ClusterName, state: Option<&State>, engine: &Engine) {
     let environment = &app.settings.environment;
     let files = kubeconfig::files(environment.kubeconfig.as_deref(), environment.home.as_deref());
     let remembered = state.and_then(|state| state.context_file.clone()).map(PathBuf::from);
@@ -109,7 +109,7 @@ async fn forget_context(app: &App, name: &ClusterName, paths: &ClusterPaths, sta
         return;
     }
     let current = kubeconfig::current_context(&files).await.ok().flatten().map(|(context, _)| context);
-    if let Some(program) = program(app, paths).await {
+    if let Some(program) = program(app).await {
         let kind = Kind::new(program, &engine.endpoint().host, &proxies(environment), &[]);
         if let Err(error) = kind.delete(name.as_str(), &file).await {
             app.printer.talk(&format!("{} was not changed: {error}", file.display()));
@@ -132,7 +132,7 @@ async fn forget_context(app: &App, name: &ClusterName, paths: &ClusterPaths, sta
 }
 
 /// kind of PATH, else the one that `up` put into the cache.
-async fn program(app: &App, _paths: &ClusterPaths) -> Option<Program> {
+async fn program(app: &App) -> Option<Program> {
     let minimum = semver::Version::new(0, 20, 0);
     if let Search::Found(program) = Program::search(app.settings.environment.path.as_deref(), &minimum).await {
         return Some(program);

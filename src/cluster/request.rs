@@ -108,37 +108,6 @@ impl Cluster {
         self.send(format!("dry run on {}", short(path)), "PATCH", &uri, "application/merge-patch+json", encode(body)).await
     }
 
-    /// Creates an object.
-    pub async fn create(&self, collection: &str, body: &Value) -> Result<Value, ClusterError> {
-        let uri = format!("{collection}?fieldManager={FIELD_MANAGER}");
-        self.send(format!("create in {}", short(collection)), "POST", &uri, "application/json", encode(body)).await
-    }
-
-    /// Deletes an object; one that is not there is as good as deleted.
-    pub async fn delete(&self, path: &str) -> Result<(), ClusterError> {
-        match self.send::<serde::de::IgnoredAny>(format!("delete {}", short(path)), "DELETE", path, "application/json", Vec::new()).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_not_found() => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The last lines of a container's log.
-    pub async fn log_tail(&self, namespace: &str, pod: &str, container: &str, lines: u32, previous: bool) -> Result<String, ClusterError> {
-        let path = format!(
-            "/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}&tailLines={lines}&previous={previous}&limitBytes=20000"
-        );
-        let what = format!("log of {namespace}/{pod}");
-        let request = Request::get(path)
-            .body(Vec::new())
-            .map_err(|error| ClusterError::Transport { what: what.clone(), message: error.to_string() })?;
-        match timeout(REQUEST_TIMEOUT, self.requests.request_text(request)).await {
-            Ok(Ok(text)) => Ok(text),
-            Ok(Err(error)) => Err(ClusterError::from_kube(&what, &error)),
-            Err(_) => Err(ClusterError::Timeout { what, seconds: REQUEST_TIMEOUT.as_secs() }),
-        }
-    }
-
     /// The API server's version, `v1.34.3`.
     pub async fn version(&self) -> Result<String, ClusterError> {
         let value: Value = self.get("/version").await?;

@@ -7,14 +7,12 @@ use serde_json::{Value, json};
 use super::checks::{rollout, webhooks};
 use super::stage::{Demo, Plan, PlannedBundle, PlannedComponent, PlannedFile, PlannedImage, Stage, Target};
 use super::{Check, Probe, StageId, graph};
-use crate::bundle::Index;
+use crate::bundle::{GROUPS, Index};
 use crate::catalog::{Catalog, CatalogError, Choice, embedded};
 use crate::config::Settings;
 
 /// The node port that kind's mapping and the overlay of istio-ingressgateway agree on.
 pub const GATEWAY_NODE_PORT: u16 = 31080;
-/// The groups of images in the order in which stages need them.
-pub const GROUP_ORDER: &[&str] = &["cert-manager", "istio", "knative", "net-istio", "kserve", "demo"];
 /// Registries whose tags Knative must not resolve: its own defaults (the key replaces them: KServe's own script loses the first three) and Docker Hub.
 const SKIP_DEFAULT: &[&str] = &["kind.local", "ko.local", "dev.local", "index.docker.io", "docker.io"];
 const DEMO: (&str, &str, &str) = ("kserve-test", "sklearn-iris", "sklearn-iris.kserve-test.example.com");
@@ -250,7 +248,7 @@ fn stages(
 fn image_groups(bundle: Option<&Index>, local: bool) -> Vec<String> {
     let Some(index) = bundle.filter(|_| local) else { return Vec::new() };
     let present: Vec<&str> = index.images.iter().map(|image| image.group.as_str()).collect();
-    let mut groups: Vec<String> = GROUP_ORDER.iter().filter(|group| present.contains(group)).map(|group| (*group).to_owned()).collect();
+    let mut groups: Vec<String> = GROUPS.iter().filter(|group| present.contains(group)).map(|group| (*group).to_owned()).collect();
     for group in present {
         if !groups.iter().any(|known| known == group) {
             groups.push(group.to_owned());

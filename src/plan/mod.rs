@@ -10,7 +10,7 @@ mod stage;
 mod wave;
 
 pub use assemble::{Assembled, Texts, assemble};
-pub use build::{GATEWAY_NODE_PORT, GROUP_ORDER, build};
+pub use build::{GATEWAY_NODE_PORT, build};
 pub use check::{Check, Probe, Verdict};
 pub use id::StageId;
 pub use stage::{Demo, Plan, PlannedBundle, PlannedComponent, PlannedFile, PlannedImage, Stage, Target};
