@@ -18,6 +18,7 @@ pub mod kind;
 pub mod plan;
 pub mod predict;
 pub mod report;
+pub mod rules;
 pub mod stages;
 pub mod state;
 pub mod status;

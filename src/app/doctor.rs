@@ -6,17 +6,18 @@ use crate::app::App;
 use crate::bundle::{Bundle, Index};
 use crate::catalog::embedded;
 use crate::cli::{Doctor, DoctorOutput};
-use crate::doctor::{ERROR_IDS, Place, look};
+use crate::doctor::{Place, look};
 use crate::error::{Exit, Failure};
 use crate::report::{doctor_short, doctor_table, document, error_list};
+use crate::rules;
 use crate::state::State;
 
 pub(super) async fn run(app: &App, arguments: &Doctor) -> Result<Exit, Failure> {
     let palette = app.printer.data_palette();
     if arguments.list {
         match arguments.output {
-            DoctorOutput::Json => app.data(&document(&json!({"version": 1, "errors": ERROR_IDS}))?)?,
-            DoctorOutput::Table | DoctorOutput::Short => app.data(error_list(ERROR_IDS, palette).trim_end())?,
+            DoctorOutput::Json => app.data(&document(&json!({"version": 1, "errors": rules::all()}))?)?,
+            DoctorOutput::Table | DoctorOutput::Short => app.data(error_list(&rules::all(), palette).trim_end())?,
         }
         return Ok(Exit::Ok);
     }

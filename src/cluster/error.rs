@@ -3,6 +3,7 @@
 use kube::core::Status;
 
 use crate::error::{Exit, Explain};
+use crate::rules::{self, Source};
 
 /// A request that did not succeed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -114,9 +115,9 @@ fn innermost(error: &dyn std::error::Error) -> String {
 impl Explain for ClusterError {
     fn id(&self) -> &'static str {
         match self {
-            Self::Api { message, .. } if message.contains("failed calling webhook") && message.contains("x509") => "WEBHOOK_CERT",
-            Self::Api { message, .. } if message.contains("failed calling webhook") => "WEBHOOK_UNREACHABLE",
-            Self::Api { .. } => "API_REFUSED",
+            Self::Api { code, message, .. } => {
+                rules::find(Source::Api, &code.to_string(), message).map_or("API_REFUSED", |found| found.rule.id)
+            }
             Self::Transport { .. } | Self::Timeout { .. } => "API_UNREACHABLE",
             Self::Kubeconfig { .. } => "KUBECONFIG_INVALID",
         }
@@ -131,14 +132,8 @@ impl Explain for ClusterError {
     }
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Api { message, .. } if message.contains("failed calling webhook") => {
-                "`quickstart status` names the Deployment behind the webhook and why it is not ready".into()
-            }
-            Self::Api { .. } => "`quickstart status` shows the state of every component; `quickstart up` goes on where it stopped".into(),
-            Self::Transport { .. } | Self::Timeout { .. } => {
-                "is the node's container running? `quickstart status` tells; `quickstart up` brings the cluster back".into()
-            }
             Self::Kubeconfig { .. } => "correct the file, or name another one with KUBECONFIG".into(),
+            _ => rules::rule(self.id())?.hint.into(),
         })
     }
 }

@@ -50,6 +50,20 @@ impl Cluster {
         self.send(format!("get {}", short(path)), "GET", path, "application/json", Vec::new()).await
     }
 
+    /// A text, such as the end of a log.
+    pub async fn text(&self, path: &str) -> Result<String, ClusterError> {
+        let what = format!("get {}", short(path));
+        let request = Request::builder()
+            .uri(path)
+            .body(Vec::new())
+            .map_err(|error| ClusterError::Transport { what: what.clone(), message: error.to_string() })?;
+        match timeout(REQUEST_TIMEOUT, self.requests.request_text(request)).await {
+            Ok(Ok(text)) => Ok(text),
+            Ok(Err(error)) => Err(ClusterError::from_kube(&what, &error)),
+            Err(_) => Err(ClusterError::Timeout { what, seconds: REQUEST_TIMEOUT.as_secs() }),
+        }
+    }
+
     /// An object, or `None` where there is none.
     pub async fn find(&self, path: &str) -> Result<Option<Value>, ClusterError> {
         match self.get(path).await {

@@ -4,6 +4,7 @@ use bollard::errors::Error as Bollard;
 
 use crate::error::{Exit, Explain};
 use crate::fetch::Idle;
+use crate::rules::{self, Rule, Source};
 
 /// A request to the engine that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -46,27 +47,13 @@ pub enum DockerError {
         /// Ours.
         needed: String,
     },
-    /// A registry counts pulls.
-    #[error("{what}: the registry's rate limit is reached: {message}")]
-    RateLimit {
+    /// The engine's words fit a failure rule.
+    #[error("{what}: {}: {message}", rule.meaning)]
+    Known {
         /// The request in a few words.
         what: String,
-        /// The engine's text.
-        message: String,
-    },
-    /// Neither here nor at the registry.
-    #[error("{what}: no such image: {message}")]
-    ImageNotFound {
-        /// The request in a few words.
-        what: String,
-        /// The engine's text.
-        message: String,
-    },
-    /// The engine's disk is full.
-    #[error("{what}: no space left where the engine keeps its data: {message}")]
-    NoSpace {
-        /// The request in a few words.
-        what: String,
+        /// Which.
+        rule: &'static Rule,
         /// The engine's text.
         message: String,
     },
@@ -142,21 +129,15 @@ impl DockerError {
 
     fn classify(what: String, code: Option<u16>, message: &str) -> Self {
         let message = message.trim().to_owned();
-        let says = |signs: &[&str]| signs.iter().any(|sign| message.contains(sign));
-        if says(&["toomanyrequests", "Too Many Requests"]) {
-            Self::RateLimit { what, message }
-        } else if says(&["no space left on device", "disk quota exceeded"]) {
-            Self::NoSpace { what, message }
-        } else if says(&["No such image", "manifest unknown", "image not known", "reference does not exist"]) {
-            Self::ImageNotFound { what, message }
-        } else {
-            Self::Refused { what, code, message }
+        match rules::find(Source::Engine, "", &message) {
+            Some(found) => Self::Known { what, rule: found.rule, message },
+            None => Self::Refused { what, code, message },
         }
     }
 
     /// The container, image or volume is not there.
     pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Refused { code: Some(404), .. } | Self::ImageNotFound { .. })
+        matches!(self, Self::Refused { code: Some(404), .. }) || self.id() == "IMAGE_NOT_FOUND"
     }
 
     /// The engine is at something that excludes this (a removal in progress, a volume in use).
@@ -192,9 +173,7 @@ impl Explain for DockerError {
             Self::Unreachable { .. } | Self::Timeout { .. } => "ENGINE_UNREACHABLE",
             Self::Address { .. } | Self::Context { .. } => "ENGINE_ADDRESS",
             Self::TooOld { .. } => "ENGINE_TOO_OLD",
-            Self::RateLimit { .. } => "IMAGE_RATE_LIMIT",
-            Self::ImageNotFound { .. } => "IMAGE_NOT_FOUND",
-            Self::NoSpace { .. } => "NO_SPACE",
+            Self::Known { rule, .. } => rule.id,
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => "NO_SPACE",
             Self::Refused { .. } | Self::Idle { .. } | Self::Command { .. } | Self::Io { .. } => "ENGINE_ERROR",
         }
@@ -202,7 +181,8 @@ impl Explain for DockerError {
 
     fn exit(&self) -> Exit {
         match self {
-            Self::Refused { .. } | Self::Command { .. } | Self::Io { .. } => Exit::StageFailed,
+            Self::Refused { .. } | Self::Command { .. } => Exit::StageFailed,
+            Self::Io { source, .. } if source.kind() != std::io::ErrorKind::StorageFull => Exit::StageFailed,
             Self::Idle { .. } => Exit::Deadline,
             _ => Exit::Prerequisite,
         }
@@ -222,9 +202,7 @@ impl Explain for DockerError {
                 "`docker context ls` lists what there is; `docker context use default` goes back; DOCKER_HOST overrides it".into()
             }
             Self::TooOld { .. } => "install Docker 20.10 or newer".into(),
-            Self::RateLimit { .. } => "`docker login`, wait an hour, or use --bundle FILE, which asks no registry".into(),
-            Self::ImageNotFound { .. } => "is the name right, and the registry reachable? --bundle FILE needs none".into(),
-            Self::NoSpace { .. } => "`docker system df` tells what takes the space; `docker system prune` frees what nothing uses".into(),
+            Self::Known { rule, .. } => rule.hint.into(),
             Self::Timeout { .. } | Self::Idle { .. } => {
                 "the engine is overloaded or hangs: look at `docker ps`, restart it, and run the same command again".into()
             }

@@ -5,12 +5,10 @@ mod cluster;
 mod disk;
 mod engine;
 mod files;
-mod ids;
 mod look;
 mod machine;
 mod port;
 mod program;
 
 pub use check::{Category, CheckResult, Diagnosis, Outcome};
-pub use ids::{ERROR_IDS, ErrorId};
 pub use look::{Place, look};

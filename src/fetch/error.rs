@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::error::{Exit, Explain};
+use crate::rules::{self, Source};
 
 /// A file that could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +96,7 @@ impl Explain for FetchError {
     fn id(&self) -> &'static str {
         match self {
             Self::NotFound { .. } => "DOWNLOAD_404",
-            Self::Failed { .. } => "DOWNLOAD_FAILED",
+            Self::Failed { message, .. } => rules::find(Source::Download, "", message).map_or("DOWNLOAD_FAILED", |found| found.rule.id),
             Self::Tls { .. } | Self::Client { .. } => "REGISTRY_TLS",
             Self::Checksum { .. } | Self::TooLong { .. } => "CHECKSUM",
             Self::Io { .. } if self.no_space() => "NO_SPACE",

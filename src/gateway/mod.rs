@@ -58,7 +58,7 @@ impl Explain for GatewayError {
         Some(match self {
             Self::Unreachable { .. } => "`quickstart status` tells whether the cluster runs and on which port".into(),
             Self::Status { status: 404, .. } => {
-                "the gateway has no route for this host: is the InferenceService Ready, and is its URL's domain example.com? `quickstart status` shows it".into()
+                "is the InferenceService Ready, and its host under the cluster's domain? `quickstart doctor route NAME` goes along its way hop by hop".into()
             }
             _ => "`kubectl logs` of the model's pod holds its side of the story".into(),
         })

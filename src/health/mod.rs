@@ -1,5 +1,6 @@
 //! Is it healthy, and if not, why? The same answers serve stages, `status` and `doctor`.
 
+mod explain;
 pub mod pods;
 mod probe;
 pub mod rollout;

@@ -1,13 +1,18 @@
 //! Asking: one answer to one check, now.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use serde_json::Value;
 
+use super::explain::explain;
 use super::{pods, rollout};
 use crate::catalog::{Object, RestMap};
 use crate::cluster::{Cluster, ClusterError};
-use crate::gateway::{self, GatewayError};
+use crate::error::Explain;
+use crate::gateway;
 use crate::plan::{Check, Probe, Verdict};
+use crate::rules::{self, Patience, Source};
 
 /// What a probe needs to know of the world.
 #[derive(Clone, Copy, Debug)]
@@ -18,20 +23,24 @@ pub struct World<'a> {
     pub rest: &'a RestMap,
     /// What the demo is asked, and what it must answer.
     pub demo: Option<(&'a Value, &'a Value)>,
+    /// How long the answer has been waited for; [`Duration::MAX`] for a single look, which wants to know all.
+    pub waited: Duration,
 }
 
 /// One answer. An API server that cannot be reached is "not yet", with its reason.
 pub async fn ask(world: World<'_>, check: &Check) -> Verdict {
     match answer(world, &check.probe).await {
         Ok(verdict) => verdict,
-        Err(error) if error.is_transient() || error.is_not_found() => Verdict::Pending(error.to_string()),
-        Err(error) => failed(&error),
+        Err(error) if error.is_not_found() => Verdict::Pending(error.to_string()),
+        Err(error) => failed(&error, if error.is_transient() { Patience::Deadline } else { Patience::Seconds(2) }),
     }
 }
 
-fn failed(error: &ClusterError) -> Verdict {
-    use crate::error::Explain as _;
-    Verdict::Failed { id: error.id().to_owned(), saw: error.to_string(), hint: error.hint() }
+fn failed<E: Explain>(error: &E, patience: Patience) -> Verdict {
+    match rules::rule(error.id()) {
+        Some(rule) => pods::trouble(rules::Found { rule, patience }, error.to_string()),
+        None => Verdict::Pending(error.to_string()),
+    }
 }
 
 async fn answer(world: World<'_>, probe: &Probe) -> Result<Verdict, ClusterError> {
@@ -40,14 +49,14 @@ async fn answer(world: World<'_>, probe: &Probe) -> Result<Verdict, ClusterError
         Probe::ApiAnswers => cluster.version().await.map(|_| Verdict::Ready),
         Probe::NodesReady => nodes(cluster).await,
         Probe::CrdsServed { collections } => definitions(cluster, collections).await,
-        Probe::Rollout { namespace, name } => deployment(cluster, namespace, name).await,
+        Probe::Rollout { namespace, name } => deployment(world, namespace, name).await,
         Probe::Secret { namespace, name, key } => secret(cluster, namespace, name, key).await,
         Probe::Denied { object, by } => denied(cluster, rest, object, by).await,
         Probe::Present { paths } => present(cluster, paths).await,
-        Probe::InferenceServiceReady { namespace, name } => inference_service(cluster, namespace, name).await,
+        Probe::InferenceServiceReady { namespace, name } => inference_service(world, namespace, name).await,
         Probe::GatewayAnswers { port } => Ok(match gateway::answers(*port).await {
             Ok(()) => Verdict::Ready,
-            Err(error) => Verdict::Pending(error.to_string()),
+            Err(error) => failed(&error, Patience::Deadline),
         }),
         Probe::Prediction { name, host, port, .. } => Ok(prediction(world, name, host, *port).await),
     }
@@ -84,24 +93,30 @@ async fn definitions(cluster: &Cluster, collections: &[String]) -> Result<Verdic
     Ok(match missing.first() {
         None => Verdict::Ready,
         Some(first) => {
-            Verdict::Pending(format!("{} of {} custom resources are not served yet, such as {first}", missing.len(), collections.len()))
+            let saw = format!("{} of {} custom resources are not served yet, such as {first}", missing.len(), collections.len());
+            match rules::rule("CRD_NOT_ESTABLISHED") {
+                Some(rule) => pods::trouble(rules::Found { rule, patience: Patience::Deadline }, saw),
+                None => Verdict::Pending(saw),
+            }
         }
     })
 }
 
-async fn deployment(cluster: &Cluster, namespace: &str, name: &str) -> Result<Verdict, ClusterError> {
+async fn deployment(world: World<'_>, namespace: &str, name: &str) -> Result<Verdict, ClusterError> {
+    let World { cluster, waited, .. } = world;
     let Some(object) = cluster.find(&format!("/apis/apps/v1/namespaces/{namespace}/deployments/{name}")).await? else {
         return Ok(Verdict::Pending(format!("Deployment {namespace}/{name} is not there")));
     };
     let verdict = rollout::deployment(&object);
     let Verdict::Pending(saw) = &verdict else { return Ok(verdict) };
     let selector = selector(&object);
-    Ok(match pods::explain(cluster, namespace, &selector).await? {
-        Some(trouble) if trouble.terminal => {
-            Verdict::Failed { id: trouble.id.to_owned(), saw: trouble.saw, hint: Some(trouble.hint.to_owned()) }
-        }
-        Some(trouble) => Verdict::Pending(trouble.saw),
-        None => Verdict::Pending(format!("Deployment {name}: {saw}")),
+    if let Some(verdict) = explain(cluster, namespace, &selector, waited).await? {
+        return Ok(verdict);
+    }
+    let saw = format!("Deployment {name}: {saw}");
+    Ok(match rules::find(Source::Condition, "ReplicaFailure", &saw) {
+        Some(found) => pods::trouble(found, saw),
+        None => Verdict::Pending(saw),
     })
 }
 
@@ -134,7 +149,8 @@ async fn denied(cluster: &Cluster, rest: &RestMap, object: &Value, by: &str) -> 
     };
     Ok(match outcome {
         Err(error) if error.is_denied_by(by) => Verdict::Ready,
-        Err(error) => Verdict::Pending(error.to_string()),
+        Err(error) if error.is_not_found() => Verdict::Pending(error.to_string()),
+        Err(error) => failed(&error, Patience::Deadline),
         Ok(_) => Verdict::Pending(format!("webhook {by} does not check {object} yet")),
     })
 }
@@ -149,7 +165,8 @@ async fn present(cluster: &Cluster, paths: &[String]) -> Result<Verdict, Cluster
     Ok(Verdict::Ready)
 }
 
-async fn inference_service(cluster: &Cluster, namespace: &str, name: &str) -> Result<Verdict, ClusterError> {
+async fn inference_service(world: World<'_>, namespace: &str, name: &str) -> Result<Verdict, ClusterError> {
+    let World { cluster, waited, .. } = world;
     let path = format!("/apis/serving.kserve.io/v1beta1/namespaces/{namespace}/inferenceservices/{name}");
     let Some(object) = cluster.find(&path).await? else {
         return Ok(Verdict::Pending(format!("InferenceService {namespace}/{name} is not there")));
@@ -159,30 +176,50 @@ async fn inference_service(cluster: &Cluster, namespace: &str, name: &str) -> Re
         _ => {}
     }
     let selector = format!("serving.kserve.io/inferenceservice={name}");
-    if let Some(trouble) = pods::explain(cluster, namespace, &selector).await? {
-        return Ok(if trouble.terminal {
-            Verdict::Failed { id: trouble.id.to_owned(), saw: trouble.saw, hint: Some(trouble.hint.to_owned()) }
-        } else {
-            Verdict::Pending(trouble.saw)
-        });
+    let pods = explain(cluster, namespace, &selector, waited).await?;
+    if let Some(trouble @ Verdict::Trouble { .. }) = pods {
+        return Ok(trouble);
     }
-    let waits = ["PredictorReady", "IngressReady", "Ready"].iter().find_map(|kind| {
-        rollout::condition(&object, kind).filter(|(status, _)| status != "True").map(|(_, message)| format!("{kind}: {message}"))
+    Ok(conditions(&object)
+        .filter(|verdict| pods.is_none() || verdict.id().is_some())
+        .or(pods)
+        .unwrap_or_else(|| Verdict::Pending("no condition reported yet".into())))
+}
+
+/// What an InferenceService says of itself: a rule that fits one of its conditions, or the first one that is not True.
+fn conditions(object: &Value) -> Option<Verdict> {
+    let failure = object.pointer("/status/modelStatus/lastFailureInfo");
+    let failure = failure.map(|info| {
+        let text = |key: &str| info.get(key).and_then(Value::as_str).unwrap_or_default();
+        ("modelStatus".to_owned(), text("reason").to_owned(), text("message").to_owned())
     });
-    Ok(Verdict::Pending(waits.unwrap_or_else(|| "no condition reported yet".into())))
+    let red = object.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten().filter_map(|condition| {
+        let text = |key: &str| condition.get(key).and_then(Value::as_str).unwrap_or_default();
+        (text("status") != "True").then(|| (text("type").to_owned(), text("reason").to_owned(), text("message").to_owned()))
+    });
+    let mut plain = None;
+    for (kind, reason, message) in failure.into_iter().chain(red) {
+        let saw = format!("{kind}: {}", if message.is_empty() { &reason } else { &message });
+        match rules::find(Source::Condition, &reason, &message) {
+            Some(found) => return Some(pods::trouble(found, saw)),
+            // What the predictor lacks explains the rest.
+            None if plain.is_none() || kind == "PredictorReady" => plain = Some(Verdict::Pending(saw)),
+            None => {}
+        }
+    }
+    plain
 }
 
 async fn prediction(world: World<'_>, name: &str, host: &str, port: u16) -> Verdict {
     let Some((input, expected)) = world.demo else { return Verdict::Ready };
     match gateway::post(port, host, &format!("/v1/models/{name}:predict"), input).await {
         Ok(answer) if answer == *expected => Verdict::Ready,
-        Ok(answer) => Verdict::Failed {
+        Ok(answer) => Verdict::Trouble {
             id: "PREDICTION_WRONG".into(),
             saw: format!("{answer} instead of {expected}"),
-            hint: Some("is this the demo's own model? `quickstart up` puts it back".into()),
+            hint: "is this the demo's own model? `quickstart up` puts it back".into(),
+            patience: Some(2),
         },
-        Err(error @ (GatewayError::Unreachable { .. } | GatewayError::Status { .. } | GatewayError::NotJson { .. })) => {
-            Verdict::Pending(error.to_string())
-        }
+        Err(error) => failed(&error, Patience::Deadline),
     }
 }

@@ -12,11 +12,6 @@ use crate::plan::{Check, Verdict};
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
 const ONE_ANSWER: Duration = Duration::from_secs(65);
-/// How long a state that looks terminal must last: one more look at an image that cannot be had; longer for a pod that does not
-/// fit, since one that is being replaced may still hold the CPU that its successor needs.
-fn must_last(id: &str) -> Duration {
-    Duration::from_secs(if id.starts_with("INSUFFICIENT") { 15 } else { 2 })
-}
 
 /// Asks until the check is green, its deadline passes, or waiting cannot help; `saw` hears every new answer.
 pub async fn until_ready(
@@ -28,37 +23,32 @@ pub async fn until_ready(
     let started = Instant::now();
     let deadline = Duration::from_secs(check.deadline);
     let mut pause = FIRST_PAUSE;
-    let mut last = String::new();
-    let mut terminal_since: Option<Instant> = None;
+    let mut last = Verdict::Pending(String::new());
+    let mut since = started;
     loop {
+        let world = World { waited: started.elapsed(), ..world };
         let verdict = tokio::select! {
             () = cancel.cancelled() => return Err(stopped(check, &last)),
             answer = timeout(ONE_ANSWER, ask(world, check)) => answer.unwrap_or_else(|_| Verdict::Pending("no answer".into())),
         };
-        let seen = match verdict {
-            Verdict::Ready => return Ok(started.elapsed()),
-            Verdict::Failed { id, saw, hint } => {
-                let since = *terminal_since.get_or_insert_with(Instant::now);
-                if since.elapsed() >= must_last(&id) {
-                    return Err(Failure::new(&id, Exit::StageFailed, format!("{} did not get ready", check.id))
-                        .cause(saw)
-                        .hint(hint.unwrap_or_else(|| check.hint.clone())));
-                }
-                saw
-            }
-            Verdict::Pending(saw) => {
-                terminal_since = None;
-                saw
-            }
-        };
-        if seen != last {
-            saw(&seen);
-            last = seen;
+        if verdict == Verdict::Ready {
+            return Ok(started.elapsed());
+        }
+        // Trouble counts from when it was first seen, as long as it is the same one: its words may change.
+        if verdict.id().is_none() || verdict.id() != last.id() {
+            since = Instant::now();
+        }
+        if verdict.saw() != last.saw() {
+            saw(verdict.saw().unwrap_or_default());
+        }
+        last = verdict;
+        if let Verdict::Trouble { patience: Some(patience), .. } = last
+            && since.elapsed() >= Duration::from_secs(patience)
+        {
+            return Err(given_up(check, &last, Exit::StageFailed));
         }
         if started.elapsed() >= deadline {
-            return Err(Failure::new("DEADLINE", Exit::Deadline, format!("{} was not ready within {} s", check.id, check.deadline))
-                .cause(last)
-                .hint(check.hint.clone()));
+            return Err(given_up(check, &last, Exit::Deadline));
         }
         tokio::select! {
             () = cancel.cancelled() => return Err(stopped(check, &last)),
@@ -68,9 +58,23 @@ pub async fn until_ready(
     }
 }
 
+fn given_up(check: &Check, last: &Verdict, exit: Exit) -> Failure {
+    let what = if exit == Exit::Deadline {
+        format!("{} was not ready within {} s", check.id, check.deadline)
+    } else {
+        format!("{} did not get ready", check.id)
+    };
+    let hint = match last {
+        Verdict::Trouble { hint, .. } if !hint.is_empty() => hint,
+        _ => &check.hint,
+    };
+    Failure::new(last.id().unwrap_or("DEADLINE"), exit, what).cause(last.saw().unwrap_or_default()).hint(hint)
+}
+
 /// [`interrupted`], with what the check saw last.
-fn stopped(check: &Check, last: &str) -> Failure {
-    interrupted().cause(if last.is_empty() { check.id.clone() } else { format!("{}: {last}", check.id) })
+fn stopped(check: &Check, last: &Verdict) -> Failure {
+    let saw = last.saw().filter(|saw| !saw.is_empty());
+    interrupted().cause(saw.map_or_else(|| check.id.clone(), |saw| format!("{}: {saw}", check.id)))
 }
 
 /// The failure of a run that was told to stop.

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use super::CommandError;
-use super::reason::{CGROUP_SIGNS, busy_port, lock_file, reason};
+use super::reason::{busy_port, lock_file, reason};
 use crate::error::{Exit, Explain};
+use crate::rules::{self, Rule, Source};
 
 /// Something that kind was asked for and did not do.
 #[derive(Debug, thiserror::Error)]
@@ -42,39 +43,11 @@ pub enum KindError {
         /// Which, where kind says so.
         port: Option<u16>,
     },
-    /// The kernel's bound on file watches.
-    #[error("this machine's limit on inotify watches is too low for a node: {message}")]
-    Inotify {
-        /// kind's text.
-        message: String,
-    },
-    /// The host's control groups do not suit a node.
-    #[error("this machine's control groups do not suit a node: {message}")]
-    Cgroup {
-        /// kind's text.
-        message: String,
-    },
-    /// The engine's disk is full.
-    #[error("no space left where the engine keeps its data: {message}")]
-    NoSpace {
-        /// kind's text.
-        message: String,
-    },
-    /// A registry counts pulls.
-    #[error("the registry's rate limit is reached: {message}")]
-    RateLimit {
-        /// kind's text.
-        message: String,
-    },
-    /// The node image is neither here nor to be had.
-    #[error("the node image could not be pulled: {message}")]
-    Pull {
-        /// kind's text.
-        message: String,
-    },
-    /// The engine went away.
-    #[error("kind cannot reach the container engine: {message}")]
-    Engine {
+    /// kind's words fit a failure rule.
+    #[error("{}: {message}", rule.meaning)]
+    Known {
+        /// Which.
+        rule: &'static Rule,
         /// kind's text.
         message: String,
     },
@@ -126,7 +99,6 @@ impl KindError {
     pub(super) fn from_command(name: &str, error: CommandError) -> Self {
         let said = error.stderr().to_owned();
         let message = reason(&said);
-        let says = |signs: &[&str]| signs.iter().any(|sign| said.contains(sign));
         match error {
             CommandError::Start { program, source } if source.kind() == std::io::ErrorKind::NotFound => {
                 Self::Failed { command: program, message: "it is gone".into() }
@@ -134,25 +106,16 @@ impl KindError {
             CommandError::Start { program, source } => Self::Failed { command: program, message: source.to_string() },
             CommandError::Cancelled { command } => Self::Cancelled { command },
             CommandError::Deadline { command, seconds, .. } => Self::Deadline { command, seconds, message },
-            CommandError::Failed { .. } if says(&["already exist for a cluster with the name"]) => Self::Exists { name: name.to_owned() },
-            CommandError::Failed { .. } if says(&["port is already allocated", "address already in use", "Ports are not available"]) => {
-                Self::PortBusy { port: busy_port(&said) }
-            }
-            CommandError::Failed { .. } if says(&["toomanyrequests", "Too Many Requests"]) => Self::RateLimit { message },
-            CommandError::Failed { .. } if says(&["no space left on device", "disk quota exceeded"]) => Self::NoSpace { message },
-            CommandError::Failed { .. } if says(&["inotify", "too many open files", "Too many open files"]) => Self::Inotify { message },
-            CommandError::Failed { .. } if says(CGROUP_SIGNS) => Self::Cgroup { message },
-            CommandError::Failed { .. } if says(&["failed to lock config file", ".lock: file exists"]) => {
-                let lock = lock_file(&said).unwrap_or_default();
-                Self::KubeconfigLocked { file: lock.with_extension(""), lock }
-            }
-            CommandError::Failed { .. } if says(&["Cannot connect to the Docker daemon", "error during connect"]) => {
-                Self::Engine { message }
-            }
-            CommandError::Failed { .. } if says(&["failed to pull image", "failed to resolve reference", "manifest unknown"]) => {
-                Self::Pull { message }
-            }
-            CommandError::Failed { command, .. } => Self::Failed { command, message },
+            CommandError::Failed { command, .. } => match rules::find(Source::Kind, "", &said).map(|found| found.rule) {
+                Some(rule) if rule.id == "CLUSTER_EXISTS" => Self::Exists { name: name.to_owned() },
+                Some(rule) if rule.id == "PORT_BUSY" => Self::PortBusy { port: busy_port(&said) },
+                Some(rule) if rule.id == "KUBECONFIG_LOCKED" => {
+                    let lock = lock_file(&said).unwrap_or_default();
+                    Self::KubeconfigLocked { file: lock.with_extension(""), lock }
+                }
+                Some(rule) => Self::Known { rule, message },
+                None => Self::Failed { command, message },
+            },
         }
     }
 }
@@ -164,12 +127,7 @@ impl Explain for KindError {
             Self::TooOld { .. } => "KIND_TOO_OLD",
             Self::Exists { .. } => "CLUSTER_EXISTS",
             Self::PortBusy { .. } => "PORT_BUSY",
-            Self::Inotify { .. } => "INOTIFY_LIMIT",
-            Self::Cgroup { .. } => "CGROUP_UNSUPPORTED",
-            Self::NoSpace { .. } => "NO_SPACE",
-            Self::RateLimit { .. } => "IMAGE_RATE_LIMIT",
-            Self::Pull { .. } => "IMAGE_NOT_FOUND",
-            Self::Engine { .. } => "ENGINE_UNREACHABLE",
+            Self::Known { rule, .. } => rule.id,
             Self::KubeconfigLocked { .. } => "KUBECONFIG_LOCKED",
             Self::Kubeconfig { .. } => "KUBECONFIG_INVALID",
             Self::Deadline { .. } => "KIND_TIMEOUT",
@@ -195,17 +153,7 @@ impl Explain for KindError {
             Self::TooOld { needed, .. } => format!("install kind {needed} or newer, or use --bundle FILE, which holds it"),
             Self::Exists { name } => format!("choose another --name, or take it away with `kind delete cluster --name {name}`"),
             Self::PortBusy { .. } => "choose another with --port, or stop what listens there (`ss -ltnp` tells)".into(),
-            Self::Inotify { .. } => {
-                "sudo sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=512; then run the same command again".into()
-            }
-            Self::Cgroup { .. } => {
-                "the engine must run with cgroup v2, or with v1 and every controller: `docker info` tells; update the host or its engine"
-                    .into()
-            }
-            Self::NoSpace { .. } => "`docker system df` tells what takes the space; `docker system prune` frees what nothing uses".into(),
-            Self::RateLimit { .. } => "`docker login`, wait an hour, or use --bundle FILE, which asks no registry".into(),
-            Self::Pull { .. } => "offline? use --bundle FILE, which holds the node image".into(),
-            Self::Engine { .. } => "is it still running? `quickstart doctor` tells what is seen".into(),
+            Self::Known { rule, .. } => rule.hint.into(),
             Self::KubeconfigLocked { lock, .. } => {
                 format!(
                     "when no kubectl or kind is running, a crashed one left it: remove {} and run the same command again",

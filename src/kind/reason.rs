@@ -2,17 +2,6 @@
 
 use std::path::PathBuf;
 
-/// What kind, runc and the kubelet say of control groups that will not do; the word alone is in every log of kubeadm.
-pub(super) const CGROUP_SIGNS: &[&str] = &[
-    "requires cgroup",
-    "required cgroups disabled",
-    "missing required cgroups",
-    "missing cgroups",
-    "cgroup mountpoint does not exist",
-    "not run on a host using cgroup v1",
-    "cgroup v1 support is",
-];
-
 /// kind's own reason: its last `ERROR:` line with the engine's answer that may follow, else its last word of an error, else its
 /// last line.
 pub(super) fn reason(said: &str) -> String {

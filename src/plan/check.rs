@@ -90,13 +90,33 @@ pub enum Verdict {
     Ready,
     /// Not yet; what was seen.
     Pending(String),
-    /// Waiting will not cure it.
-    Failed {
+    /// Something is wrong that has a name.
+    Trouble {
         /// The failure rule's ID.
         id: String,
         /// What was seen.
         saw: String,
         /// What to do.
-        hint: Option<String>,
+        hint: String,
+        /// Seconds that it must last before waiting is given up; `None`: the check's deadline decides.
+        patience: Option<u64>,
     },
+}
+
+impl Verdict {
+    /// What was seen, where it is not as it should be.
+    pub fn saw(&self) -> Option<&str> {
+        match self {
+            Self::Ready => None,
+            Self::Pending(saw) | Self::Trouble { saw, .. } => Some(saw),
+        }
+    }
+
+    /// The failure rule that fits.
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            Self::Trouble { id, .. } => Some(id),
+            Self::Ready | Self::Pending(_) => None,
+        }
+    }
 }

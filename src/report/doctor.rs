@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{Cell, Palette, Table, Tone, one_line};
-use crate::doctor::{CheckResult, Diagnosis, ErrorId, Outcome};
+use crate::doctor::{CheckResult, Diagnosis, Outcome};
+use crate::rules::Rule;
 
 /// Every check under its category, and the verdict.
 pub fn doctor_table(diagnosis: &Diagnosis, palette: Palette) -> String {
@@ -26,7 +27,7 @@ pub fn doctor_short(diagnosis: &Diagnosis, palette: Palette) -> String {
 }
 
 /// `doctor --list`.
-pub fn error_list(errors: &[ErrorId], palette: Palette) -> String {
+pub fn error_list(errors: &[Rule], palette: Palette) -> String {
     let mut table = Table::new(&["id", "exit", "meaning", "what to do"]);
     for error in errors {
         let exits: Vec<String> = error.exits.iter().map(|exit| exit.code().to_string()).collect();
@@ -68,7 +69,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::doctor::{Category, ERROR_IDS};
+    use crate::doctor::Category;
 
     fn diagnosis() -> Diagnosis {
         let checks = vec![
@@ -126,8 +127,9 @@ mod tests {
 
     #[test]
     fn the_list_has_a_line_for_each_id() {
-        let list = error_list(ERROR_IDS, Palette::plain());
-        assert_eq!(list.lines().count(), ERROR_IDS.len() + 1);
+        let rules = crate::rules::all();
+        let list = error_list(&rules, Palette::plain());
+        assert_eq!(list.lines().count(), rules.len() + 1);
         assert!(list.lines().any(|line| line.starts_with("PORT_BUSY ") && line.contains(" 3 ")), "{list}");
     }
 }

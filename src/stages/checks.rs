@@ -1,5 +1,7 @@
 //! A stage's checks: all asked side by side, each with its own deadline.
 
+use std::time::Duration;
+
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
@@ -47,5 +49,5 @@ pub(super) async fn green_now(ctx: &Context, checks: &[Check]) -> bool {
 
 fn world(ctx: &Context) -> Result<World<'_>, Failure> {
     let demo = ctx.plan.demo.as_ref().map(|demo| (&demo.input, &demo.expected));
-    Ok(World { cluster: ctx.cluster()?, rest: ctx.rest(), demo })
+    Ok(World { cluster: ctx.cluster()?, rest: ctx.rest(), demo, waited: Duration::ZERO })
 }

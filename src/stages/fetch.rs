@@ -10,9 +10,10 @@ use super::{Context, Ended, unpack};
 use crate::catalog::embedded;
 use crate::error::{Exit, Failure};
 use crate::event::EventKind;
-use crate::fetch::{Cache, Download, quiet};
+use crate::fetch::{Cache, Download, FetchError, quiet};
 use crate::kind::{Program, Search};
 use crate::plan::{PlannedFile, StageId, Target, Texts, assemble};
+use crate::rules;
 
 /// Downloads side by side.
 const IN_FLIGHT: usize = 4;
@@ -70,12 +71,21 @@ async fn one(
             ctx.events.tell(EventKind::BytesMoved { stage: StageId::Fetch, what: what.clone(), done, total: Some(file.size) });
         };
         let download = Download { what: what.clone(), urls: file.urls.clone(), sha256: Some(file.sha256.clone()), size: Some(file.size) };
-        cache.fetch(&crate::fetch::client()?, &download, &told, cancel).await?.path
+        cache.fetch(&crate::fetch::client()?, &download, &told, cancel).await.map_err(|error| explained(ctx, error))?.path
     };
     let text = fs_err::tokio::read_to_string(&place).await.map_err(|error| {
         Failure::new("MANIFEST_INVALID", Exit::Verification, format!("cannot read {component}/{}", file.name)).cause(error.to_string())
     })?;
     Ok(((component, file.name.clone()), text))
+}
+
+/// Behind a proxy a download that found nobody is the proxy's failure, and nothing in the transport's words says so.
+fn explained(ctx: &Context, error: FetchError) -> Failure {
+    let failure = Failure::from(error);
+    match rules::rule("PROXY_ENV").filter(|_| failure.id == "DOWNLOAD_FAILED" && ctx.settings.environment.proxies.any()) {
+        Some(rule) => rule.failure("a download through the proxy of the environment did not succeed", failure.what),
+        None => failure,
+    }
 }
 
 /// `kind` from PATH when it is new enough, else the bundle's, else a pinned download.
@@ -121,7 +131,7 @@ async fn kind(ctx: &Context, cache: &Cache, cancel: &CancellationToken) -> Resul
         sha256: binary.sha256.clone(),
         size: None,
     };
-    let cached = cache.fetch(&crate::fetch::client()?, &download, &quiet, cancel).await?;
+    let cached = cache.fetch(&crate::fetch::client()?, &download, &quiet, cancel).await.map_err(|error| explained(ctx, error))?;
     program_at(ctx, cached.path, &cached.sha256).await
 }
 

@@ -1,14 +1,17 @@
 //! Asking everybody at once.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::types::{ComponentStatus, ContainerStatus, DemoStatus, DeploymentStatus, ManifestStatus, NodeStatus, Report};
 use crate::catalog::{Catalog, RestMap, embedded};
 use crate::cluster::Cluster;
+use crate::error::Explain as _;
 use crate::gateway;
 use crate::health::{World, ask, rollout};
-use crate::plan::{Check, Probe, Verdict};
+use crate::plan::{Check, Probe};
 use crate::state::State;
 
 /// Asks the cluster what the state says should be there. `cluster` of `None`: nothing answers.
@@ -132,10 +135,7 @@ async fn deployment(cluster: &Cluster, state: &State, namespace: &str, name: &st
         hint: String::new(),
         deadline: 0,
     };
-    let why = match ask(World { cluster, rest: &rest, demo: None }, &check).await {
-        Verdict::Ready => None,
-        Verdict::Pending(saw) | Verdict::Failed { saw, .. } => Some(saw),
-    };
+    let verdict = ask(World { cluster, rest: &rest, demo: None, waited: Duration::MAX }, &check).await;
     DeploymentStatus {
         namespace: namespace.to_owned(),
         name: name.to_owned(),
@@ -148,7 +148,8 @@ async fn deployment(cluster: &Cluster, state: &State, namespace: &str, name: &st
             .unwrap_or(1),
         ready: number("/status/readyReplicas"),
         available: number("/status/availableReplicas"),
-        why,
+        error_id: verdict.id().map(str::to_owned),
+        why: verdict.saw().map(str::to_owned),
         containers: containers.collect(),
     }
 }
@@ -164,17 +165,15 @@ async fn demo(cluster: &Cluster, state: &State, probe: bool) -> Option<DemoStatu
         deadline: 0,
     };
     let rest_map = RestMap::default();
-    let mut why = match ask(World { cluster, rest: &rest_map, demo: None }, &check).await {
-        Verdict::Ready => None,
-        Verdict::Pending(saw) | Verdict::Failed { saw, .. } => Some(saw),
-    };
+    let verdict = ask(World { cluster, rest: &rest_map, demo: None, waited: Duration::MAX }, &check).await;
+    let (mut why, mut error_id) = (verdict.saw().map(str::to_owned), verdict.id().map(str::to_owned));
     let mut prediction = None;
     if let Some(port) = state.port.filter(|_| probe) {
         let input: Value = serde_json::from_str(embedded::SAMPLE_INPUT).unwrap_or_else(|_| json!({}));
         match gateway::post(port, &host, &format!("/v1/models/{name}:predict"), &input).await {
             Ok(answer) => prediction = Some(answer),
-            Err(error) => why = Some(error.to_string()),
+            Err(error) => (why, error_id) = (Some(error.to_string()), Some(error.id().to_owned())),
         }
     }
-    Some(DemoStatus { namespace, name: name.to_owned(), host: host.clone(), ready: why.is_none(), why, prediction })
+    Some(DemoStatus { namespace, name: name.to_owned(), host: host.clone(), ready: why.is_none(), why, error_id, prediction })
 }

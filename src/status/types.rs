@@ -106,6 +106,9 @@ pub struct DeploymentStatus {
     pub available: i64,
     /// Why not all are.
     pub why: Option<String>,
+    /// The failure rule that fits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_id: Option<String>,
     /// Its containers.
     pub containers: Vec<ContainerStatus>,
 }
@@ -134,6 +137,9 @@ pub struct DemoStatus {
     pub ready: bool,
     /// Why not.
     pub why: Option<String>,
+    /// The failure rule that fits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_id: Option<String>,
     /// The answer, with `--probe`.
     pub prediction: Option<Value>,
 }

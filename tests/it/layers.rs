@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 const ORDER: &[&str] = &[
-    "error", "cli", "config", "catalog", "bundle", "plan", "event", "fetch", "docker", "kind", "cluster", "gateway", "health", "state",
-    "stages", "engine", "forward", "predict", "status", "doctor", "report", "app",
+    "error", "rules", "cli", "config", "catalog", "bundle", "plan", "event", "fetch", "docker", "kind", "cluster", "gateway", "health",
+    "state", "stages", "engine", "forward", "predict", "status", "doctor", "report", "app",
 ];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {

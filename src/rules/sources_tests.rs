@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::error::Exit;
 
 /// Words in capitals that are no error IDs: variables, methods and types that a driver names, the beginning of two IDs. Those of `config` are skipped with their files.
 const OTHER_WORDS: &[&str] = &[
@@ -51,7 +52,7 @@ fn used(files: impl Fn(&str) -> bool) -> BTreeMap<String, String> {
     for path in paths {
         let name = path.strip_prefix(&source).unwrap().to_string_lossy().into_owned();
         let is_test = name.ends_with("tests.rs") || name.contains("/tests/");
-        if is_test || NAMES_OF_VARIABLES.contains(&name.as_str()) || name == "doctor/ids.rs" || !files(&name) {
+        if is_test || NAMES_OF_VARIABLES.contains(&name.as_str()) || name.starts_with("rules/") || !files(&name) {
             continue;
         }
         for word in literals(&fs_err::read_to_string(&path).unwrap()) {
@@ -65,7 +66,7 @@ fn used(files: impl Fn(&str) -> bool) -> BTreeMap<String, String> {
 }
 
 fn listed() -> BTreeSet<String> {
-    ERROR_IDS.iter().map(|error| error.id.to_owned()).collect()
+    all().iter().map(|rule| rule.id.to_owned()).collect()
 }
 
 #[test]
@@ -73,27 +74,31 @@ fn every_id_of_the_sources_is_listed() {
     let found = used(|_| true);
     assert!(found.len() > 40, "only {} IDs found", found.len());
     let missing: Vec<_> = found.iter().filter(|(id, _)| !listed().contains(*id)).collect();
-    assert!(missing.is_empty(), "add to ERROR_IDS (or, if it is no error ID, to OTHER_WORDS): {missing:?}");
+    assert!(missing.is_empty(), "add a rule (or, if it is no error ID, to OTHER_WORDS): {missing:?}");
 }
 
 #[test]
-fn every_id_of_the_list_is_used() {
-    let found = used(|name| !name.starts_with("doctor/") && name != "report/doctor.rs");
-    let idle: Vec<_> = listed().into_iter().filter(|id| !found.contains_key(id)).collect();
+fn every_rule_is_used() {
+    let found = used(|_| true);
+    let idle: Vec<_> = all().iter().filter(|rule| rule.signs.is_empty() && !found.contains_key(rule.id)).map(|rule| rule.id).collect();
     assert!(idle.is_empty(), "no source names these any more: {idle:?}");
 }
 
 #[test]
-fn the_list_is_sorted_and_complete() {
-    let ids: Vec<&str> = ERROR_IDS.iter().map(|error| error.id).collect();
-    let mut sorted = ids.clone();
-    sorted.sort_unstable();
-    sorted.dedup();
-    assert_eq!(ids, sorted);
-    for error in ERROR_IDS {
-        assert!(!error.exits.is_empty() && !error.exits.contains(&Exit::Ok), "{}", error.id);
-        assert!(!error.meaning.is_empty() && !error.meaning.ends_with('.') && !error.meaning.contains('\n'), "{}", error.id);
-        assert!(!error.hint.is_empty() && !error.hint.ends_with('.'), "{}", error.id);
+fn every_rule_is_complete_and_has_its_own_id() {
+    let rules = all();
+    let ids: BTreeSet<&str> = rules.iter().map(|rule| rule.id).collect();
+    assert_eq!(ids.len(), rules.len());
+    for rule in rules {
+        assert!(!rule.exits.is_empty() && !rule.exits.contains(&Exit::Ok), "{}", rule.id);
+        assert!(!rule.meaning.is_empty() && !rule.meaning.ends_with('.') && !rule.meaning.contains('\n'), "{}", rule.id);
+        assert!(!rule.hint.is_empty() && !rule.hint.ends_with('.'), "{}", rule.id);
+        let lower = |text: &&str| **text == text.to_lowercase();
+        assert!(
+            rule.signs.iter().all(|sign| sign.texts.iter().chain(sign.unless).all(lower)),
+            "{}: signs are compared in lower case",
+            rule.id
+        );
     }
 }
 

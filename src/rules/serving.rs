@@ -1,0 +1,76 @@
+//! The way to a prediction: gateway, routes, runtimes, models.
+
+use super::sign::{Sign, Source};
+use super::{Rule, named};
+use crate::error::Exit::{Deadline, Degraded, NotRunning, Prerequisite, StageFailed};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "ISVC_NO_RUNTIME",
+        exits: &[StageFailed],
+        meaning: "no ServingRuntime supports the model's format",
+        hint: "`kubectl get clusterservingruntimes` lists what there is; `quickstart up` puts the missing ones back",
+        threads: &["kserve#5035", "kserve#2372", "kserve#2109"],
+        signs: &[
+            Sign::because(
+                &[Source::Condition],
+                &["NoSupportingRuntime", "RuntimeNotRecognized", "RuntimeDisabled", "RuntimeUnhealthy"],
+                &[],
+            )
+            .lasting(10),
+            Sign::says(&[Source::Condition], &["no runtime found", "no supporting runtime"]).lasting(10),
+        ],
+    },
+    Rule {
+        id: "MODEL_DOWNLOAD",
+        exits: &[StageFailed],
+        meaning: "the model cannot be fetched from its storageUri",
+        hint: "is the storageUri right and reachable from the cluster, with its credentials? the storage-initializer's log says more",
+        threads: &["kserve#2234", "kserve#1348", "kserve#825"],
+        signs: &[
+            Sign::because(
+                &[Source::Ended],
+                &["Error"],
+                &[
+                    "failed to fetch model",
+                    "storage-initializer",
+                    "failed to download",
+                    "does not exist in the storage",
+                    "no such bucket",
+                    "nosuchbucket",
+                ],
+            )
+            .lasting(30),
+            Sign::because(&[Source::Condition], &["ModelLoadFailed"], &[]).lasting(30),
+        ],
+    },
+    Rule {
+        id: "GATEWAY_404",
+        exits: &[StageFailed, Deadline],
+        meaning: "the gateway has no route for this host",
+        hint: "`quickstart doctor route NAME` goes along its way hop by hop; a host under another domain than the cluster's has no route",
+        threads: &["kserve#2596", "kserve#2757", "kserve#1665"],
+        signs: &[],
+    },
+    named(
+        "GATEWAY_UNREACHABLE",
+        &[NotRunning, Deadline],
+        "nothing answers on the ingress port",
+        "`quickstart status` tells whether the cluster runs, and where",
+    ),
+    named(
+        "PREDICTION_FAILED",
+        &[StageFailed, Deadline],
+        "the model answered with an error",
+        "`kubectl logs` of its pod holds its side of the story",
+    ),
+    named(
+        "PREDICTION_WRONG",
+        &[StageFailed],
+        "the demo answered something else than it should",
+        "`quickstart up` puts the demo's own model back",
+    ),
+    named("ISVC_MISSING", &[NotRunning], "there is no InferenceService of that name", "`kubectl get inferenceservices -A` lists them"),
+    named("FORWARD_NO_POD", &[Degraded], "no ready pod stands behind the service", "`quickstart status` says why"),
+    named("NO_INGRESS", &[Prerequisite], "the cluster has no port on localhost", "`quickstart forward run` opens one"),
+];
