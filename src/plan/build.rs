@@ -181,14 +181,15 @@ fn stages(
     }
     let images_of = |group: &str| groups.iter().any(|g| g == group).then(|| StageId::Images(group.to_owned()));
 
-    // The node gets Ready while definitions are sent: nothing before the first pod needs it.
+    // The node gets Ready while objects are sent: the API server takes them before the first pod can start.
     let nodes = Check {
-        id: "crds/nodes".into(),
+        id: "nodes/ready".into(),
         probe: Probe::NodesReady,
         hint: "`kubectl describe nodes` says what the node lacks".into(),
         deadline: 3 * MINUTE,
     };
-    add(StageId::Crds, "namespaces and CRDs", vec![StageId::Fetch, StageId::Cluster], vec![nodes], 4 * MINUTE);
+    add(StageId::Nodes, "node ready", vec![StageId::Cluster], vec![nodes], 4 * MINUTE);
+    add(StageId::Crds, "namespaces and CRDs", vec![StageId::Fetch, StageId::Cluster], vec![], 4 * MINUTE);
     for (choice, component) in choices.iter().zip(components) {
         let mut needs = vec![StageId::Crds];
         needs.extend(choice.component.needs.iter().filter(|name| has(name)).map(|name| StageId::component(name)));
@@ -221,8 +222,11 @@ fn stages(
         add(StageId::Runtimes, "model server runtimes", vec![StageId::component("kserve")], vec![check], 3 * MINUTE);
     }
     if let Some(demo) = demo {
-        let mut needs = vec![StageId::Runtimes];
-        needs.extend(components.iter().map(|component| StageId::component(&component.name)));
+        let mut needs = vec![StageId::Nodes, StageId::Runtimes];
+        // net-istio makes the route while the model's server starts; the prediction waits for both.
+        needs.extend(
+            components.iter().filter(|component| component.name != "net-istio").map(|component| StageId::component(&component.name)),
+        );
         needs.extend(images_of("demo"));
         let ready = Check {
             id: "demo/inferenceservice".into(),

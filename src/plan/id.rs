@@ -11,8 +11,10 @@ pub enum StageId {
     EngineCheck,
     /// Manifests (and kind, and the node image) are on this machine, verified.
     Fetch,
-    /// The kind cluster, or the existing one, answers and its nodes are Ready.
+    /// The kind cluster, or the existing one, answers.
     Cluster,
+    /// Its nodes are Ready; definitions and objects are sent meanwhile.
+    Nodes,
     /// The images of one group are in the node.
     Images(String),
     /// Namespaces and CustomResourceDefinitions of every component.
@@ -36,6 +38,7 @@ impl StageId {
             "engine-check" => Self::EngineCheck,
             "fetch" => Self::Fetch,
             "cluster" => Self::Cluster,
+            "nodes" => Self::Nodes,
             "crds" => Self::Crds,
             "ingress" => Self::Ingress,
             "runtimes" => Self::Runtimes,
@@ -63,6 +66,7 @@ impl fmt::Display for StageId {
             Self::EngineCheck => f.pad("engine-check"),
             Self::Fetch => f.pad("fetch"),
             Self::Cluster => f.pad("cluster"),
+            Self::Nodes => f.pad("nodes"),
             Self::Images(group) => f.pad(&format!("images/{group}")),
             Self::Crds => f.pad("crds"),
             Self::Component(name) => f.pad(name),

@@ -12,8 +12,7 @@ use crate::plan::{Check, Stage, StageId, Wave};
 
 /// Namespaces and definitions.
 pub(super) async fn crds(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> Result<Ended, Failure> {
-    let mut waves = ctx.assembled()?.foundation();
-    waves.push(Wave { name: "nodes", objects: Vec::new(), checks: stage.checks.clone() });
+    let waves = ctx.assembled()?.foundation();
     let checks: Vec<Check> = waves.iter().flat_map(|wave| wave.checks.clone()).collect();
     carry_out(ctx, &stage.id, &waves, &checks, cancel).await
 }

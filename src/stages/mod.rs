@@ -42,7 +42,7 @@ pub async fn run(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> Re
         StageId::Component(name) => component::component(ctx, stage, name, cancel).await,
         StageId::Runtimes => component::runtimes(ctx, stage, cancel).await,
         StageId::Demo => component::demo(ctx, stage, cancel).await,
-        StageId::Ingress | StageId::Predict => {
+        StageId::Nodes | StageId::Ingress | StageId::Predict => {
             checks::all_green(ctx, &stage.id, &stage.checks, cancel).await?;
             Ok(Ended::Done)
         }
