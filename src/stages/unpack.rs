@@ -57,19 +57,25 @@ pub(super) async fn missing(ctx: &Context, cache: &Cache, cancel: &CancellationT
     let runtime = tokio::runtime::Handle::current();
     let (cache, cancel) = (cache.clone(), cancel.clone());
     tokio::task::spawn_blocking(move || -> Result<(), Failure> {
-        let mut small: Vec<(Entry, Vec<u8>)> = Vec::new();
-        bundle.extract(|entry| absent.contains(&entry.path), &mut |entry, reader| {
+        let mut refused = None;
+        let read = bundle.extract(|entry| absent.contains(&entry.path), &mut |entry, reader| {
             if cancel.is_cancelled() {
                 return Err(io::Error::other("interrupted"));
             }
             let mut bytes = Vec::with_capacity(usize::try_from(entry.size).unwrap_or(0).min(64 * 1024 * 1024));
             reader.read_to_end(&mut bytes)?;
-            small.push((entry.clone(), bytes));
-            Ok(())
-        })?;
-        for (entry, bytes) in small {
-            runtime.block_on(cache.put_reader(&entry.path, &entry.sha256, bytes.as_slice(), &crate::fetch::quiet))?;
+            // One at a time: all of them together are a third of the memory that `up` may take.
+            runtime.block_on(cache.put_reader(&entry.path, &entry.sha256, bytes.as_slice(), &crate::fetch::quiet)).map(drop).map_err(
+                |error| {
+                    refused = Some(Failure::from(error));
+                    io::Error::other("the cache did not take it")
+                },
+            )
+        });
+        if let Some(failure) = refused {
+            return Err(failure);
         }
+        read?;
         Ok(())
     })
     .await
