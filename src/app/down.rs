@@ -10,8 +10,8 @@ use crate::cli::{Down, EventsOutput};
 use crate::config::ClusterName;
 use crate::docker::{Engine, Node};
 use crate::error::{Exit, Failure};
-use crate::kind::{Kind, Program, Search, kubeconfig};
-use crate::stages::{connect, proxies};
+use crate::kind::kubeconfig;
+use crate::stages::connect;
 use crate::state::{Lock, State};
 
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
@@ -78,7 +78,7 @@ async fn take_away(app: &App, name: &ClusterName, state: Option<&State>) -> Resu
         }
     }
     still_there(&engine, name, &nodes).await?;
-    forget_context(app, name, state, &engine).await;
+    forget_context(app, name, state).await;
     Ok(())
 }
 
@@ -99,53 +99,28 @@ async fn still_there(engine: &Engine, name: &ClusterName, nodes: &[Node]) -> Res
         .hint("run `quickstart down` again"))
 }
 
-/// kind removes its entries from the user's kubeconfig; the current context goes back to what it was before `up`.
-async fn forget_context(app: &App, name: &ClusterName, state: Option<&State>, engine: &Engine) {
+/// The cluster's entries leave the user's kubeconfig, and the current context goes back to what it was before `up`.
+async fn forget_context(app: &App, name: &ClusterName, state: Option<&State>) {
     let environment = &app.settings.environment;
     let files = kubeconfig::files(environment.kubeconfig.as_deref(), environment.home.as_deref());
     let remembered = state.and_then(|state| state.context_file.clone()).map(PathBuf::from);
     let Some(file) = remembered.or(kubeconfig::written_file(&files).await.map(std::path::Path::to_path_buf)) else { return };
-    if !file.exists() {
-        return;
-    }
-    let current = kubeconfig::current_context(&files).await.ok().flatten().map(|(context, _)| context);
-    if let Some(program) = program(app).await {
-        let kind = Kind::new(program, &engine.endpoint().host, &proxies(environment), &[]);
-        if let Err(error) = kind.delete(name.as_str(), &file).await {
-            app.printer.talk(&format!("{} was not changed: {error}", file.display()));
-            return;
+    let ours = name.context();
+    let switched = state.and_then(|state| state.context_switched_in.clone()).map_or_else(|| file.clone(), PathBuf::from);
+    let of_switched = kubeconfig::current_context(std::slice::from_ref(&switched)).await.ok().flatten();
+    if of_switched.is_some_and(|(context, _)| context == ours) {
+        let before = state.and_then(|state| state.context_before.as_deref());
+        if let Err(error) = kubeconfig::set_current_context(&switched, before).await {
+            app.printer.talk(&format!("the current context could not be put back: {error}"));
         }
-    } else {
-        app.printer.talk(&format!(
-            "{} still holds context {}: kind, which would remove it, is not at hand",
-            file.display(),
-            name.context()
-        ));
-        return;
     }
-    if current.as_deref() == Some(name.context().as_str())
-        && let Some(before) = state.and_then(|state| state.context_before.as_deref())
-        && let Err(error) = kubeconfig::set_current_context(&file, Some(before)).await
+    if file.exists()
+        && let Err(error) = kubeconfig::take(&file, &ours).await
     {
-        app.printer.talk(&format!("the current context could not be put back to {before}: {error}"));
+        let failure = Failure::from(error);
+        let why = failure.cause.map_or(failure.what.clone(), |cause| format!("{}: {cause}", failure.what));
+        app.printer.talk(&format!("{} still holds context {ours}: {why}", file.display()));
     }
-}
-
-/// kind of PATH, else the one that `up` put into the cache.
-async fn program(app: &App) -> Option<Program> {
-    let minimum = semver::Version::new(0, 20, 0);
-    if let Search::Found(program) = Program::search(app.settings.environment.path.as_deref(), &minimum).await {
-        return Some(program);
-    }
-    let mut entries = fs_err::tokio::read_dir(app.settings.paths.programs()).await.ok()?;
-    while let Ok(Some(entry)) = entries.next_entry().await {
-        if entry.file_name().to_string_lossy().starts_with("kind-")
-            && let Ok(program) = Program::at(&entry.path()).await
-        {
-            return Some(program);
-        }
-    }
-    None
 }
 
 /// A cluster of that name without a state of ours is somebody else's.

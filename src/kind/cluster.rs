@@ -79,12 +79,6 @@ impl Kind {
         Ok(String::from_utf8_lossy(&finished.stdout).into_owned())
     }
 
-    /// Writes the access to a cluster into a kubeconfig of the user's and makes it the current context there.
-    pub async fn export_kubeconfig(&self, name: &str, kubeconfig: &Path) -> Result<(), KindError> {
-        let command = self.command(SHORT_DEADLINE).args(["export", "kubeconfig", "--name", name, "--kubeconfig"]).args([kubeconfig]);
-        self.run(name, command, &CancellationToken::new(), &|_| {}).await.map(drop)
-    }
-
     /// Names of the clusters that kind sees.
     pub async fn clusters(&self) -> Result<Vec<String>, KindError> {
         let command = self.command(SHORT_DEADLINE).args(["get", "clusters", "-q"]);

@@ -1,6 +1,4 @@
-//! The user's kubeconfig: only its current context is ours to change, and under client-go's own lock.
-//!
-//! A cluster's entries are added and removed by kind itself.
+//! The user's kubeconfig: a cluster's entries and the current context are ours to change, nothing else, and under client-go's own lock.
 
 use std::ffi::OsStr;
 use std::io::{Error, ErrorKind};
@@ -12,6 +10,8 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::KindError;
+use super::entries;
+pub use super::entries::Entries;
 use crate::fetch::AtomicFile;
 
 /// A living kubectl holds the lock for milliseconds.
@@ -60,20 +60,60 @@ pub async fn set_current_context(file: &Path, name: Option<&str>) -> Result<(), 
 }
 
 async fn set_within(file: &Path, name: Option<&str>, patience: Duration) -> Result<(), KindError> {
+    change(file, patience, |before| match (name, before) {
+        (None, None) => Ok(None),
+        (name, before) => {
+            let (name, text) = (name.unwrap_or_default(), before.unwrap_or(FRAME));
+            if context_of(text).unwrap_or_default() == name { Ok(None) } else { with_context(text, name).map(Some) }
+        }
+    })
+    .await
+}
+
+/// Puts a cluster's entries into one file; older ones of that name are replaced.
+pub async fn put(file: &Path, entries: &Entries) -> Result<(), KindError> {
+    change(file, LOCK_WITHIN, |before| entries::with(before.unwrap_or(FRAME), entries).map(Some)).await
+}
+
+/// Takes the entries of that name out of one file. A file that holds nothing else was made by us, and goes.
+pub async fn take(file: &Path, name: &str) -> Result<(), KindError> {
+    change(file, LOCK_WITHIN, |before| match before {
+        None => Ok(None),
+        Some(text) => {
+            let context = context_of(text).filter(|context| context == name);
+            let mut after = entries::without(text, name)?;
+            if context.is_some() {
+                after = with_context(&after, "")?;
+            }
+            Ok(Some(after))
+        }
+    })
+    .await?;
+    if read(file).await?.is_some_and(|text| entries::is_bare(&text)) {
+        fs::remove_file(file).await.map_err(|source| KindError::Kubeconfig { file: file.to_owned(), source })?;
+    }
+    Ok(())
+}
+
+/// What a kubeconfig of ours begins with.
+const FRAME: &str = "apiVersion: v1\nkind: Config\n";
+
+/// Changes one file under its lock, at once or not at all; `None`: leave it. Its mode and a symbolic link stay.
+async fn change(
+    file: &Path,
+    patience: Duration,
+    edit: impl FnOnce(Option<&str>) -> std::io::Result<Option<String>>,
+) -> Result<(), KindError> {
     let failed = |source: Error| KindError::Kubeconfig { file: file.to_owned(), source };
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).await.map_err(failed)?;
     }
     let _lock = Lock::take(file, patience).await?;
     let before = read(file).await?;
-    let (name, text) = match (name, &before) {
-        (None, None) => return Ok(()),
-        (name, before) => (name.unwrap_or_default(), before.as_deref().unwrap_or("apiVersion: v1\nkind: Config\n")),
-    };
-    if context_of(text).unwrap_or_default() == name {
+    let Some(after) = edit(before.as_deref()).map_err(failed)? else { return Ok(()) };
+    if before.as_deref() == Some(after.as_str()) {
         return Ok(());
     }
-    let after = with_context(text, name).map_err(failed)?;
     let (place, permissions) = match fs::canonicalize(file).await {
         Ok(place) => {
             let permissions = fs::metadata(&place).await.map_err(failed)?.permissions();
@@ -181,7 +221,7 @@ fn with_context(text: &str, name: &str) -> std::io::Result<String> {
 }
 
 /// Plain where any YAML reader takes it for a string, else in double quotes, whose escapes are JSON's.
-fn written(name: &str) -> String {
+pub(super) fn written(name: &str) -> String {
     let plain = name.len() > 3
         && name.starts_with(|first: char| first.is_ascii_alphabetic())
         && name.chars().all(|character| character.is_ascii_alphanumeric() || "-_.@/".contains(character))

@@ -1,7 +1,8 @@
-//! The kind program: found, run, and understood when it fails; and the user's kubeconfig, which it edits.
+//! The kind program: found, run, and understood when it fails; and the user's kubeconfig.
 
 mod cluster;
 mod config;
+mod entries;
 mod error;
 mod exec;
 pub mod kubeconfig;

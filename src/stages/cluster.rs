@@ -1,5 +1,6 @@
 //! The cluster itself: ours by kind, or one that is there already.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -72,7 +73,7 @@ async fn ours(ctx: &Context, node_image: &str, port: u16, cancel: &CancellationT
     }
     drop(ctx.cluster.set(Cluster::from_file(&ctx.paths.kubeconfig, None).await?));
     if !there {
-        switch_context(ctx, &kind).await;
+        switch_context(ctx).await;
     }
     Ok(there)
 }
@@ -144,35 +145,38 @@ fn foreign(name: &str, nodes: &[Node]) -> Failure {
 }
 
 /// Puts the cluster into the user's kubeconfig. The cluster works without it, so trouble there is told and does not end the run.
-async fn switch_context(ctx: &Context, kind: &Kind) {
+async fn switch_context(ctx: &Context) {
     let environment = &ctx.settings.environment;
     let files = kubeconfig::files(environment.kubeconfig.as_deref(), environment.home.as_deref());
     let Some(file) = kubeconfig::written_file(&files).await.map(std::path::Path::to_path_buf) else { return };
-    let before = kubeconfig::current_context(&files).await.ok().flatten().map(|(context, _)| context);
     let ours = format!("kind-{}", ctx.plan.cluster);
-    if let Err(error) = kind.export_kubeconfig(&ctx.plan.cluster, &file).await {
-        let failure = Failure::from(error);
+    if let Err(failure) = enter(ctx, &files, &file, &ours).await {
+        let why = failure.cause.map_or(failure.what.clone(), |cause| format!("{}: {cause}", failure.what));
         ctx.events.note(format!(
-            "{} was not changed: {}; `kubectl --kubeconfig {}` works",
+            "{} was not changed: {why}; `kubectl --kubeconfig {}` works",
             file.display(),
-            failure.what,
             ctx.paths.kubeconfig.display()
         ));
-        return;
     }
-    if ctx.settings.keep_context
-        && let Err(error) = kubeconfig::set_current_context(&file, before.as_deref()).await
-    {
-        ctx.events.note(format!("the current context could not be put back: {error}"));
-    }
-    let remembered = ctx.change(|state| {
-        // A second `up` must not take our own context for the one before.
-        if before.as_deref() != Some(ours.as_str()) {
-            state.context_before = before;
-        }
+}
+
+async fn enter(ctx: &Context, files: &[PathBuf], file: &Path, ours: &str) -> Result<(), Failure> {
+    let private = fs_err::tokio::read_to_string(&ctx.paths.kubeconfig).await.map_err(|error| Failure::internal(error.to_string()))?;
+    let entries = kubeconfig::Entries::of(&private, ours).map_err(|error| Failure::internal(format!("kind's kubeconfig: {error}")))?;
+    let before = kubeconfig::current_context(files).await?;
+    kubeconfig::put(file, &entries).await?;
+    // Remembered before the switch: what `down` does not know of, it does not put back.
+    let place = before.as_ref().map_or(file, |(_, place)| place);
+    ctx.change(|state| {
         state.context_file = Some(file.display().to_string());
-    });
-    if let Err(failure) = remembered {
-        ctx.events.note(failure.what);
+        // A second `up` must not take our own context for the one before.
+        if before.as_ref().is_none_or(|(context, _)| context != ours) {
+            state.context_before = before.as_ref().map(|(context, _)| context.clone());
+            state.context_switched_in = (!ctx.settings.keep_context).then(|| place.display().to_string());
+        }
+    })?;
+    if !ctx.settings.keep_context {
+        kubeconfig::set_current_context(place, Some(ours)).await?;
     }
+    Ok(())
 }

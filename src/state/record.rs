@@ -37,9 +37,12 @@ pub struct State {
     /// The user's current kubectl context before `up` switched it.
     #[serde(default)]
     pub context_before: Option<String>,
-    /// Kubeconfig in which we switched it.
+    /// Kubeconfig that holds the cluster's entries.
     #[serde(default)]
     pub context_file: Option<String>,
+    /// Kubeconfig in which the current context was switched: with several files it need not be the same one.
+    #[serde(default)]
+    pub context_switched_in: Option<String>,
     /// What stands in for what: image reference or manifest → the thing that really is there.
     #[serde(default)]
     pub substitutes: BTreeMap<String, Substitute>,
@@ -89,6 +92,7 @@ impl State {
             node_image: None,
             context_before: None,
             context_file: None,
+            context_switched_in: None,
             substitutes: BTreeMap::new(),
             patches: Vec::new(),
             demo_host: None,

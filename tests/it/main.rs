@@ -13,6 +13,7 @@ mod down;
 mod errors;
 mod forward;
 mod help;
+mod kubeconfig;
 mod plan;
 mod predict;
 mod proxy;
