@@ -1,6 +1,7 @@
 //! The verbs: what was typed becomes settings, a plan, a run, and what is printed.
 
 mod bundle;
+mod config;
 mod doctor;
 mod down;
 mod forward;
@@ -78,6 +79,7 @@ async fn dispatch(app: &App) -> Result<Exit, Failure> {
         Verb::Forward(command) => forward::run(app, command).await,
         Verb::Bundle(command) => bundle::run(app, command).await,
         Verb::Doctor(arguments) => doctor::run(app, arguments).await,
+        Verb::Config(command) => config::run(app, command),
         Verb::Version => {
             app.data(&format!("quickstart {}", env!("CARGO_PKG_VERSION")))?;
             Ok(Exit::Ok)
@@ -123,6 +125,7 @@ fn wants_json(cli: &Cli) -> bool {
         Verb::Status(status) => status.output == TableOutput::Json,
         Verb::Plan(plan) => plan.output == PlanOutput::Json,
         Verb::Predict(predict) => predict.output == TextOutput::Json,
+        Verb::Config(crate::cli::ConfigCommand::Show(show)) => show.output == TableOutput::Json,
         Verb::Doctor(doctor) => doctor.output == DoctorOutput::Json,
         _ => false,
     }

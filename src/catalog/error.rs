@@ -57,6 +57,14 @@ pub enum CatalogError {
         /// What is wrong.
         message: String,
     },
+    /// A patch of the configuration file that meets nothing.
+    #[error("patch of {what} in the configuration file: {message}")]
+    Change {
+        /// Kind and name.
+        what: String,
+        /// What is wrong.
+        message: String,
+    },
     /// An overlay whose object is not in the manifests.
     #[error("overlay `{id}` of {component} matches no object")]
     OverlayUnmatched {
@@ -71,13 +79,14 @@ impl Explain for CatalogError {
     fn id(&self) -> &'static str {
         match self {
             Self::UnknownComponent { .. } | Self::UnknownVersion { .. } | Self::UnknownSet { .. } => "USAGE",
+            Self::Change { .. } => "CONFIG_INVALID",
             Self::Newer { .. } => "STATE_NEWER",
             Self::Yaml { .. } | Self::Object { .. } | Self::OverlayUnmatched { .. } => "MANIFEST_INVALID",
         }
     }
     fn exit(&self) -> Exit {
         match self {
-            Self::UnknownComponent { .. } | Self::UnknownVersion { .. } | Self::UnknownSet { .. } => Exit::Usage,
+            Self::UnknownComponent { .. } | Self::UnknownVersion { .. } | Self::UnknownSet { .. } | Self::Change { .. } => Exit::Usage,
             Self::Newer { .. } => Exit::Prerequisite,
             Self::Yaml { .. } | Self::Object { .. } | Self::OverlayUnmatched { .. } => Exit::Verification,
         }
@@ -88,6 +97,7 @@ impl Explain for CatalogError {
             Self::UnknownComponent { .. } | Self::UnknownVersion { .. } | Self::UnknownSet { .. } => {
                 Some("`quickstart plan` shows what would be installed; pick one of the list".into())
             }
+            Self::Change { .. } => Some("`quickstart plan -o manifests` prints every object with its kind, name and namespace".into()),
             _ => None,
         }
     }

@@ -3,6 +3,7 @@
 //! Environment fall-backs (`QUICKSTART_*`) are named in the help but read in `config`, so that every value knows where it came from.
 
 mod bundle;
+mod config;
 mod doctor;
 mod down;
 mod duration;
@@ -22,6 +23,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use bundle::{BundleCommand, BundleCreate, BundleInspect, BundleVerify};
+pub use config::{ConfigCommand, ConfigShow};
 pub use doctor::Doctor;
 pub use down::Down;
 pub use duration::{Span, parse_duration};
@@ -95,6 +97,9 @@ pub enum Verb {
     Bundle(BundleCommand),
     /// Check whether this machine can do it
     Doctor(Doctor),
+    /// Settings: what they are, where they came from, what can be written into quickstart.yaml
+    #[command(subcommand, arg_required_else_help = true)]
+    Config(ConfigCommand),
     /// Print the version
     Version,
     /// Print a completion script for a shell
@@ -112,6 +117,7 @@ impl Cli {
         match &self.verb {
             Verb::Up(up) => Some(&up.selection),
             Verb::Plan(plan) => Some(&plan.selection),
+            Verb::Config(ConfigCommand::Show(show)) => Some(&show.selection),
             _ => None,
         }
     }

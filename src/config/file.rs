@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_saphyr::{Error as YamlError, Location, Spanned};
 
 use super::{ClusterName, ConfigError, Profile, nearest};
@@ -38,6 +38,25 @@ pub struct ConfigFile {
     pub demo: Option<bool>,
     /// `keepContext`.
     pub keep_context: Option<bool>,
+    /// `patches`.
+    pub patches: Vec<Change>,
+}
+
+/// A change of one object of a component, as the user wants it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Change {
+    /// Component of the catalog.
+    pub component: String,
+    /// Kind.
+    pub kind: String,
+    /// Name.
+    pub name: String,
+    /// Namespace; absent matches every one.
+    #[serde(default)]
+    pub namespace: Option<String>,
+    /// JSON merge patch (RFC 7386); lists of named objects are merged by name.
+    pub patch: serde_json::Value,
 }
 
 /// The file's own shape: values that need a second look keep their place.
@@ -54,6 +73,8 @@ struct Raw {
     node: Option<RawNode>,
     demo: Option<bool>,
     keep_context: Option<bool>,
+    #[serde(default)]
+    patches: Vec<Change>,
 }
 
 #[derive(Deserialize)]
@@ -110,6 +131,7 @@ impl ConfigFile {
             node_image: raw.node.and_then(|node| node.image),
             demo: raw.demo,
             keep_context: raw.keep_context,
+            patches: raw.patches,
         })
     }
 }

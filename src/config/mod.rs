@@ -8,14 +8,16 @@ mod file;
 mod name;
 mod near;
 mod paths;
+mod schema;
 mod settings;
 
 pub use environment::{Environment, Proxies};
 pub use error::ConfigError;
-pub use file::{ConfigFile, DEFAULT_FILE};
+pub use file::{Change, ConfigFile, DEFAULT_FILE};
 pub use name::ClusterName;
 pub use near::nearest;
 pub use paths::{ClusterPaths, Paths};
+pub use schema::SCHEMA;
 pub use settings::{Origin, Settings, Source};
 
 pub use crate::cli::Profile;

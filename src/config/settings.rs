@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Serialize, Serializer};
 
-use super::{ClusterName, ConfigError, ConfigFile, DEFAULT_FILE, Environment, Paths, Profile, nearest};
+use super::{Change, ClusterName, ConfigError, ConfigFile, DEFAULT_FILE, Environment, Paths, Profile, nearest};
 use crate::cli::{Cli, Selection, Span, parse_duration};
 
 /// What is meant.
@@ -44,6 +44,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// Run programs whose checksum is not known.
     pub accept_unpinned: bool,
+    /// Changes of objects, after all of ours.
+    pub patches: Vec<Change>,
     /// Where our files are.
     pub paths: Paths,
     /// The environment, for whoever needs another part of it.
@@ -165,6 +167,10 @@ impl Settings {
         let keep_context = layers.or("keepContext", keep_context, false);
         let Span(timeout) = layers.or("timeout", timeout, Span(Self::TIMEOUT));
         let accept_unpinned = layers.or("acceptUnpinned", accept_unpinned, false);
+        for change in &file.patches {
+            let what = format!("{} {}", change.kind, change.name);
+            layers.value(&format!("patches.{}", change.component), None, None, Some(what));
+        }
         let origins = layers.sorted();
         Ok(Self {
             name,
@@ -181,6 +187,7 @@ impl Settings {
             keep_context,
             timeout,
             accept_unpinned,
+            patches: file.patches,
             paths,
             environment,
             origins,
@@ -239,8 +246,8 @@ impl Layers<'_> {
 
     /// In the order of the fields, whatever order they were asked in.
     fn sorted(mut self) -> Vec<Origin> {
-        const ORDER: [&str; 12] =
-            ["name", "profile", "set", "versions", "port", "bundle", "node", "on", "demo", "forward", "keepContext", "timeout"];
+        const ORDER: [&str; 13] =
+            ["name", "profile", "set", "versions", "port", "bundle", "node", "on", "demo", "forward", "keepContext", "timeout", "patches"];
         let place = |key: &str| {
             let top = key.split('.').next().unwrap_or_default();
             ORDER.iter().position(|known| *known == top).unwrap_or(ORDER.len())

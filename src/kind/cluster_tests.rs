@@ -77,11 +77,6 @@ async fn the_other_verbs_name_the_cluster_and_our_kubeconfig() {
     let verbs: Vec<&str> = calls.lines().filter_map(|line| line.rsplit('|').next()).collect();
     assert_eq!(
         verbs,
-        [
-            "get clusters -q",
-            "get kubeconfig --name a",
-            "delete cluster --name a --kubeconfig /k",
-            "export logs --name a /logs",
-        ]
+        ["get clusters -q", "get kubeconfig --name a", "delete cluster --name a --kubeconfig /k", "export logs --name a /logs",]
     );
 }

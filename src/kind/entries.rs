@@ -89,7 +89,8 @@ fn edit(text: &str, name: &str, entries: Option<&Entries>) -> std::io::Result<St
 }
 
 fn read(text: &str) -> std::io::Result<Value> {
-    let value: Value = crate::catalog::yaml::parse(text, "kubeconfig").map_err(|error| Error::new(ErrorKind::InvalidData, error.to_string()))?;
+    let value: Value =
+        crate::catalog::yaml::parse(text, "kubeconfig").map_err(|error| Error::new(ErrorKind::InvalidData, error.to_string()))?;
     match value {
         Value::Null => Ok(json!({})),
         Value::Object(_) => Ok(value),

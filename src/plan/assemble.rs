@@ -68,6 +68,7 @@ pub fn assemble(plan: &Plan, texts: &Texts) -> Result<Assembled, CatalogError> {
         }
         embedded::overlays(&component.name)?.apply(&mut objects, plan.is_local())?;
         adjust(plan, &mut objects)?;
+        change(plan, &component.name, &mut objects)?;
         runtimes.extend(objects.extract_if(.., |object| object.gvk.kind == "ClusterServingRuntime"));
         components.insert(component.name.clone(), objects);
     }
@@ -85,6 +86,29 @@ fn adjust(plan: &Plan, objects: &mut [Object]) -> Result<(), CatalogError> {
         }
         if plan.profile == "raw" && object.name == "inferenceservice-config" {
             patch(object, &json!({"data": {"deploy": "{\"defaultDeploymentMode\": \"Standard\"}"}}))?;
+        }
+    }
+    Ok(())
+}
+
+/// The user's own changes come last. One that meets nothing is a mistake that would show only when somebody misses it.
+fn change(plan: &Plan, component: &str, objects: &mut [Object]) -> Result<(), CatalogError> {
+    for wanted in plan.changes.iter().filter(|wanted| wanted.component == component) {
+        let is_meant = |object: &&mut Object| {
+            object.gvk.kind == wanted.kind
+                && object.name == wanted.name
+                && wanted.namespace.as_ref().is_none_or(|namespace| Some(namespace) == object.namespace.as_ref())
+        };
+        let mut met = false;
+        for object in objects.iter_mut().filter(is_meant) {
+            patch(object, &wanted.patch)?;
+            met = true;
+        }
+        if !met {
+            return Err(CatalogError::Change {
+                what: format!("{} {}", wanted.kind, wanted.name),
+                message: format!("{component} has no such object"),
+            });
         }
     }
     Ok(())

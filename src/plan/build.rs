@@ -9,7 +9,7 @@ use super::stage::{Demo, Plan, PlannedBundle, PlannedComponent, PlannedFile, Pla
 use super::{Check, Probe, StageId, graph};
 use crate::bundle::{GROUPS, Index};
 use crate::catalog::{Catalog, CatalogError, Choice, embedded};
-use crate::config::Settings;
+use crate::config::{Change, Settings};
 
 /// The node port that kind's mapping and the overlay of istio-ingressgateway agree on.
 pub const GATEWAY_NODE_PORT: u16 = 31080;
@@ -26,6 +26,7 @@ pub fn build(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>) -> 
     let choices = catalog.choose(set, &settings.versions, &profile)?;
     let target = target(settings, catalog, bundle, set.kubernetes.default.as_deref())?;
     let components: Vec<PlannedComponent> = choices.iter().map(|choice| component(choice, bundle)).collect();
+    let changes = changes(settings, &components)?;
     let demo = settings.demo.then(|| demo(bundle));
     let local_port = match &target {
         Target::Kind { port, .. } => settings.forward.then_some(*port),
@@ -43,6 +44,7 @@ pub fn build(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>) -> 
         components,
         stages,
         patches: bundle.map(|index| index.patches.clone()).unwrap_or_default(),
+        changes,
         kind_settings: bundle.map(|index| index.kind_settings.clone()).unwrap_or_default(),
         bundle: bundle.map(|index| PlannedBundle {
             path: settings.bundle.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
@@ -55,6 +57,24 @@ pub fn build(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>) -> 
         timeout: settings.timeout.as_secs(),
         settings: settings.origins.clone(),
     })
+}
+
+/// The configuration file's patches; one for a component that is not there is refused.
+fn changes(settings: &Settings, components: &[PlannedComponent]) -> Result<Vec<Change>, CatalogError> {
+    settings
+        .patches
+        .iter()
+        .map(|change| {
+            if !components.iter().any(|component| component.name == change.component) {
+                let known: Vec<&str> = components.iter().map(|component| component.name.as_str()).collect();
+                return Err(CatalogError::Change {
+                    what: format!("{} {}", change.kind, change.name),
+                    message: format!("there is no component `{}` (there are {})", change.component, known.join(", ")),
+                });
+            }
+            Ok(change.clone())
+        })
+        .collect()
 }
 
 fn target(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>, kubernetes: Option<&str>) -> Result<Target, CatalogError> {

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{Check, StageId};
 use crate::bundle::{KindSettings, Patch, Substitute};
+use crate::config::Change;
 use crate::config::Origin;
 
 /// Everything that `up` would do. Made without I/O, clock or cluster.
@@ -26,6 +27,9 @@ pub struct Plan {
     pub stages: Vec<Stage>,
     /// Changes that only this bundle's stand-ins need.
     pub patches: Vec<Patch>,
+    /// Changes of the configuration file; the last ones to be applied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
     /// Additions to kind's configuration that only this bundle's stand-ins need.
     pub kind_settings: KindSettings,
     /// The bundle, where one is used.

@@ -24,7 +24,7 @@ pub use failure::{failure_json, failure_text};
 pub use json::{document, line};
 pub use log::EventLog;
 pub use plain::{Line, Plain};
-pub use plan::plan_tree;
+pub use plan::{plan_tree, settings_table};
 pub use printer::{Captured, Printer};
 pub use sanitize::{one_line, sanitize};
 pub use status::status_board;

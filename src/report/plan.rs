@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Palette, Table, Tone, bytes};
+use crate::config::Origin;
 use crate::plan::{Plan, Target};
 
 /// The human view of a plan.
@@ -55,10 +56,18 @@ pub fn plan_tree(plan: &Plan, palette: Palette) -> String {
     for line in crate::state::patches(plan) {
         let _ = writeln!(out, "bundle's own change: {line}");
     }
+    for change in &plan.changes {
+        let _ = writeln!(out, "your change: {}: {} {}", change.component, change.kind, change.name);
+    }
+    let _ = write!(out, "\n{}", settings_table(&plan.settings, palette));
+    out
+}
+
+/// Every setting, its value and who said so.
+pub fn settings_table(origins: &[Origin], palette: Palette) -> String {
     let mut settings = Table::new(&["setting", "value", "from"]);
-    for origin in &plan.settings {
+    for origin in origins {
         settings.row([origin.key.as_str().into(), origin.value.as_str().into(), origin.source.to_string().into()]);
     }
-    let _ = write!(out, "\n{}", settings.render(palette));
-    out
+    settings.render(palette)
 }

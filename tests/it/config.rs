@@ -200,3 +200,43 @@ async fn a_refused_run_leaves_no_cluster_behind() {
     machine.quickstart(&["down"]).await.expect(0);
     assert_eq!(files(&machine.home().join(".local")), Vec::<std::path::PathBuf>::new());
 }
+
+/// A patch of the file is the last one; one that meets nothing is refused with what to do, before anything is made.
+#[tokio::test]
+async fn a_patch_of_the_file_reaches_the_object_and_one_that_meets_nothing_is_refused() {
+    let machine = crate::small::Machine::new().await;
+    let file = machine.path().join("patched.yaml");
+    let patch = |name: &str| {
+        format!(
+            "patches:\n- component: knative\n  kind: ConfigMap\n  name: {name}\n  patch: {{data: {{kubernetes.podspec-nodeselector: enabled}}}}\n"
+        )
+    };
+    fs_err::write(&file, patch("config-domain")).unwrap();
+    let given = ["--config", &file.display().to_string(), "--bundle", &machine.bundle];
+    let manifests = machine.quickstart(&[&["plan", "-o", "manifests"][..], &given].concat()).await.expect(0);
+    assert!(manifests.stdout.contains("kubernetes.podspec-nodeselector: enabled"), "{}", manifests.text());
+    let tree = machine.quickstart(&[&["plan"][..], &given].concat()).await.expect(0);
+    assert!(tree.stdout.contains("your change: knative: ConfigMap config-domain"), "{}", tree.text());
+    fs_err::write(&file, patch("config-unheard")).unwrap();
+    let output = crate::small::refused(machine.up(&["--config", given[1]]).await, 2, "CONFIG_INVALID");
+    assert!(output.stderr.contains("ConfigMap config-unheard"), "{}", output.text());
+    assert!(machine.kind.state.clusters().is_empty(), "nothing was made");
+    fs_err::write(&file, patch("x").replace("knative", "knativ")).unwrap();
+    crate::small::refused(machine.up(&["--config", given[1]]).await, 2, "CONFIG_INVALID");
+}
+
+/// `config show` tells who said what; `config schema` is what editors check the file with.
+#[tokio::test]
+async fn settings_are_shown_with_their_origin_and_the_schema_is_json() {
+    let mut machine = crate::small::Machine::new().await;
+    machine.env("QUICKSTART_NAME", "room-1");
+    let shown = machine.quickstart(&["config", "show", "--port", "9999", "-o", "json"]).await.expect(0).json();
+    let of = |key: &str| shown["settings"].as_array().unwrap().iter().find(|one| one["key"] == key).unwrap().clone();
+    assert_eq!((&of("name")["value"], &of("name")["source"]), (&"room-1".into(), &"environment QUICKSTART_NAME".into()));
+    assert_eq!((&of("port")["value"], &of("port")["source"]), (&"9999".into(), &"flag".into()));
+    assert_eq!(of("profile")["source"], "default");
+    let table = machine.quickstart(&["config", "show"]).await.expect(0);
+    assert!(table.stdout.contains("QUICKSTART_NAME"), "{}", table.text());
+    let schema = machine.quickstart(&["config", "schema"]).await.expect(0).json();
+    assert_eq!(schema["title"], "quickstart.yaml");
+}

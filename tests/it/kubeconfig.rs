@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use crate::small::Machine;
 
 const WORK: &str = "# my clusters\napiVersion: v1\nkind: Config\nclusters:\n  # at work\n  - name: work\n    cluster: {server: \"https://work.example\"}\ncontexts:\n- context:\n    cluster: work\n    user: me\n  name: work # daily\nusers:\n- name: me\n  user: {}\npreferences: {}\ncurrent-context: work # the usual one\n";
-const HOME: &str = "apiVersion: v1\nkind: Config\nclusters:\n- cluster:\n    server: https://home.example\n  name: home\ncontexts: []\nusers: []\n";
+const HOME: &str =
+    "apiVersion: v1\nkind: Config\nclusters:\n- cluster:\n    server: https://home.example\n  name: home\ncontexts: []\nusers: []\n";
 
 fn current(path: &std::path::Path) -> Option<String> {
     kube::config::Kubeconfig::read_from(path).unwrap().current_context.filter(|context| !context.is_empty())

@@ -50,6 +50,7 @@ fn plan(edges: &[(usize, usize)], count: usize) -> Plan {
         components: Vec::new(),
         stages,
         patches: Vec::new(),
+        changes: Vec::new(),
         kind_settings: crate::bundle::KindSettings::default(),
         bundle: None,
         skip_tag_resolution: Vec::new(),
