@@ -15,6 +15,7 @@ pub mod forward;
 pub mod gateway;
 pub mod health;
 pub mod kind;
+pub mod logs;
 pub mod plan;
 pub mod predict;
 pub mod report;

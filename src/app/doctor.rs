@@ -41,7 +41,7 @@ pub(super) async fn run(app: &App, arguments: &Doctor) -> Result<Exit, Failure> 
 }
 
 /// The index of the named bundle, else the one that was kept beside the state of a cluster made from a bundle.
-async fn bundle(app: &App) -> Option<Result<Index, Failure>> {
+pub(super) async fn bundle(app: &App) -> Option<Result<Index, Failure>> {
     let paths = app.settings.paths.cluster(&app.settings.name);
     let named = app.settings.bundle.clone();
     let read = tokio::task::spawn_blocking(move || {

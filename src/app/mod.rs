@@ -5,6 +5,7 @@ mod config;
 mod doctor;
 mod down;
 mod forward;
+mod logs;
 mod plan;
 mod predict;
 mod session;
@@ -80,6 +81,7 @@ async fn dispatch(app: &App) -> Result<Exit, Failure> {
         Verb::Bundle(command) => bundle::run(app, command).await,
         Verb::Doctor(arguments) => doctor::run(app, arguments).await,
         Verb::Config(command) => config::run(app, command),
+        Verb::Logs(arguments) => logs::run(app, arguments).await,
         Verb::Version => {
             app.data(&format!("quickstart {}", env!("CARGO_PKG_VERSION")))?;
             Ok(Exit::Ok)

@@ -9,6 +9,7 @@ mod down;
 mod duration;
 mod forward;
 mod help;
+mod logs;
 mod output;
 mod pages;
 mod parse;
@@ -28,6 +29,7 @@ pub use doctor::Doctor;
 pub use down::Down;
 pub use duration::{Span, parse_duration};
 pub use forward::{ForwardCommand, ForwardRun, ServicePort};
+pub use logs::Logs;
 pub use output::{DoctorOutput, EventsOutput, PlanOutput, Profile, Protocol, TableOutput, TextOutput};
 pub use pages::{completions, man};
 pub use parse::{Halt, parse};
@@ -100,6 +102,8 @@ pub enum Verb {
     /// Settings: what they are, where they came from, what can be written into quickstart.yaml
     #[command(subcommand, arg_required_else_help = true)]
     Config(ConfigCommand),
+    /// Pack everything that helps to find out what is wrong into one file, without secrets
+    Logs(Logs),
     /// Print the version
     Version,
     /// Print a completion script for a shell

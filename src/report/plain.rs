@@ -160,6 +160,9 @@ impl Plain {
         let stays = [Exit::StageFailed, Exit::Deadline, Exit::Interrupted].iter().any(|stays| stays.code() == exit);
         if stays && self.verb == "up" {
             lines.push(Line::Talk("what is there stays for a look; `quickstart up` again goes on from here".to_owned()));
+            if !interrupted {
+                lines.push(Line::Talk("`quickstart logs` packs everything that tells why into one file, without secrets".to_owned()));
+            }
         }
         lines
     }

@@ -175,6 +175,7 @@ cause: pod kserve-controller-manager-0: CrashLoopBackOff
        exit code 1
 hint: look at `quickstart status`
 what is there stays for a look; `quickstart up` again goes on from here
+`quickstart logs` packs everything that tells why into one file, without secrets
 "
     );
 }

@@ -37,6 +37,13 @@ pub(super) const RULES: &[Rule] = &[
     ),
     named("CACHE_IO", &[Prerequisite], "the cache folder cannot be used", "make it yours, or name another one with QUICKSTART_CACHE_DIR"),
     named("CONFIG_INVALID", &[Usage], "the configuration file is wrong", "correct the line that is named"),
+    named("LOGS_EXISTS", &[Usage], "the archive of `logs` would replace a file", "name another one with --out, or remove that one"),
+    named(
+        "LOGS_WRITE",
+        &[Prerequisite],
+        "the archive of `logs` cannot be written",
+        "name a file in a folder of yours that has room: `quickstart logs --out FILE`",
+    ),
     named(
         "MANIFEST_INVALID",
         &[Verification],

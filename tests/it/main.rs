@@ -14,6 +14,7 @@ mod errors;
 mod forward;
 mod help;
 mod kubeconfig;
+mod logs;
 mod plan;
 mod predict;
 mod proxy;
