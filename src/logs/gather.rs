@@ -131,11 +131,11 @@ async fn own(staging: &Staging, request: &Request<'_>, paths: &ClusterPaths) {
         "settings": settings.origins,
         "folders": {"cache": shown(&settings.paths.cache), "state": shown(&settings.paths.state)},
         "environment": {
-            "DOCKER_HOST": environment.docker_host, "DOCKER_CONTEXT": environment.docker_context,
-            "KUBECONFIG": environment.kubeconfig.as_ref().map(|list| list.to_string_lossy()),
+            "docker_host": environment.docker_host, "docker_context": environment.docker_context,
+            "kubeconfig": environment.kubeconfig.as_ref().map(|list| list.to_string_lossy()),
             "http_proxy": environment.proxies.http, "https_proxy": environment.proxies.https,
             "all_proxy": environment.proxies.all, "no_proxy": environment.proxies.none,
-            "TERM": environment.term, "quickstart": environment.quickstart,
+            "term": environment.term, "quickstart": environment.quickstart,
         },
     });
     staging.json("settings.json", &told).await;

@@ -62,7 +62,7 @@ async fn objects(staging: &Staging, cluster: &Cluster) {
     futures_util::stream::iter(asked).buffer_unordered(SIDE_BY_SIDE).collect::<()>().await;
 }
 
-/// Without what nobody reads, and without the values of variables that are named as secrets.
+/// Without what nobody reads, and without the copy of itself that `kubectl apply` leaves: the filter reads values in their own place.
 fn tidy(object: &mut Value) {
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.remove("managedFields");
