@@ -87,7 +87,7 @@ pub async fn gather(request: &Request<'_>, out: Out) -> Result<Packed, LogsError
     let list = if missing.is_empty() {
         "nothing is missing\n".to_owned()
     } else {
-        missing.iter().map(|(part, why)| format!("{part}: {why}\n")).collect()
+        missing.iter().fold(String::new(), |list, (part, why)| list + part + ": " + why + "\n")
     };
     staging.text("MISSING.txt", list, false).await;
     let top = request.top.clone();

@@ -77,7 +77,7 @@ async fn a_running_cluster() {
         assert!(files.contains_key(&format!("cluster/objects/{name}.json")), "{name}: {}", files["MISSING.txt"]);
     }
     assert!(json(&files, "cluster/objects/secrets.json").is_array());
-    assert!(files.keys().any(|name| name.starts_with("cluster/logs/istio-system/istiod-") && name.ends_with(".log")), "{:?}", files.keys());
+    assert!(files.keys().any(|name| name.starts_with("cluster/logs/istio-system/istiod-") && name.ends_with("/discovery.log")), "{:?}", files.keys());
     assert_eq!(json(&files, "state/state.json")["name"], "quickstart");
     assert!(files.contains_key("state/events.jsonl") && files.contains_key("cluster/events.txt") && files.contains_key("README.txt"));
     assert_eq!(files["kind/quickstart-control-plane/kubelet.log"], "kubelet: scripted log\n");
