@@ -131,6 +131,11 @@ pub trait Explain: std::error::Error {
     fn hint(&self) -> Option<String> {
         None
     }
+    /// What a failure of this ID means, in the words of its rule. An error without a source is told as that meaning with its own
+    /// message as the cause.
+    fn meaning(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 impl<E: Explain> From<E> for Failure {
@@ -144,13 +149,13 @@ impl<E: Explain> From<E> for Failure {
             }
             source = cause.source();
         }
-        Self {
-            id: error.id().to_owned(),
-            what: error.to_string(),
-            cause: (!causes.is_empty()).then(|| causes.join(": ")),
-            hint: error.hint(),
-            exit: error.exit(),
+        let (mut what, mut cause) = (error.to_string(), (!causes.is_empty()).then(|| causes.join(": ")));
+        // What the user typed, and Ctrl-C, need no explanation.
+        let meaning = error.meaning().filter(|_| cause.is_none() && !matches!(error.exit(), Exit::Usage | Exit::Interrupted));
+        if let Some(meaning) = meaning {
+            cause = Some(std::mem::replace(&mut what, meaning.to_owned()));
         }
+        Self { id: error.id().to_owned(), what, cause, hint: error.hint(), exit: error.exit() }
     }
 }
 
@@ -174,6 +179,29 @@ mod tests {
         fn exit(&self) -> Exit {
             Exit::Prerequisite
         }
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("x:1 is not at its registry")]
+    struct Known(Exit);
+    impl Explain for Known {
+        fn id(&self) -> &'static str {
+            "KNOWN"
+        }
+        fn exit(&self) -> Exit {
+            self.0
+        }
+        fn meaning(&self) -> Option<&'static str> {
+            Some("an image is not there")
+        }
+    }
+
+    #[test]
+    fn an_error_without_a_source_is_told_as_what_it_means() {
+        let failure = Failure::from(Known(Exit::StageFailed));
+        assert_eq!((failure.what.as_str(), failure.cause.as_deref()), ("an image is not there", Some("x:1 is not at its registry")));
+        let typed = Failure::from(Known(Exit::Usage));
+        assert_eq!((typed.what.as_str(), typed.cause), ("x:1 is not at its registry", None));
     }
 
     #[test]

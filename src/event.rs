@@ -1,6 +1,11 @@
 //! The one language between the engine and everything that a person or a script reads: past-tense facts with a time.
 
+mod moving;
+
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::{error::Failure, plan::StageId};
 
@@ -72,7 +77,8 @@ pub enum EventKind {
         /// Milliseconds since it was first asked.
         took_ms: u64,
     },
-    /// Bytes arrived.
+    /// Bytes arrived: of a download, or of images on their way into the engine or the node. While they do, no deadline runs. Nobody
+    /// tells the bytes of a pull by the kubelet or by kind, so there is no such event for them.
     BytesMoved {
         /// Which stage.
         stage: StageId,
@@ -151,19 +157,23 @@ pub struct Outcome {
 /// Where events come from: numbers them with a clock and hands them to whoever listens.
 #[derive(Clone, Debug)]
 pub struct Emitter {
-    started: tokio::time::Instant,
+    started: Instant,
     sender: tokio::sync::mpsc::UnboundedSender<Event>,
+    moving: moving::Moving,
 }
 
 impl Emitter {
     /// An emitter and its listener's end.
     pub fn new() -> (Self, tokio::sync::mpsc::UnboundedReceiver<Event>) {
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
-        (Self { started: tokio::time::Instant::now(), sender }, receiver)
+        (Self { started: Instant::now(), sender, moving: moving::Moving::default() }, receiver)
     }
 
     /// Tells a fact. A listener that has gone away is no reason to stop working.
     pub fn tell(&self, kind: EventKind) {
+        if let EventKind::BytesMoved { stage, what, done, .. } = &kind {
+            self.moving.beat(stage, what, *done);
+        }
         let event = Event { at: jiff::Timestamp::now().to_string(), elapsed_ms: self.elapsed_ms(), kind };
         drop(self.sender.send(event));
     }
@@ -171,6 +181,12 @@ impl Emitter {
     /// A sentence.
     pub fn note(&self, message: impl Into<String>) {
         self.tell(EventKind::Noted { message: message.into() });
+    }
+
+    /// Returns when a deadline is over that began at `start`: time in which bytes arrive (those of this stage; without one, of any)
+    /// does not count. Pulls of the kubelet and of kind are not seen here, see [`EventKind::BytesMoved`].
+    pub async fn expired(&self, stage: Option<&StageId>, start: Instant, bound: Duration) {
+        self.moving.expired(stage, start, bound).await;
     }
 
     /// Milliseconds since the run started.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::error::{Exit, Explain};
+use crate::rules;
 
 /// A bundle that cannot be read, trusted or written.
 #[derive(Debug, thiserror::Error)]
@@ -231,5 +232,9 @@ impl Explain for BundleError {
             Self::Sink { .. } | Self::Write { .. } => "is the folder there, and may you write to it?".into(),
             _ => "copy or download the bundle again, then run `quickstart bundle verify` on it".into(),
         })
+    }
+
+    fn meaning(&self) -> Option<&'static str> {
+        Some(rules::rule(self.id())?.meaning)
     }
 }

@@ -136,6 +136,10 @@ impl Explain for ClusterError {
             _ => rules::rule(self.id())?.hint.into(),
         })
     }
+
+    fn meaning(&self) -> Option<&'static str> {
+        Some(rules::rule(self.id())?.meaning)
+    }
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ pub enum DockerError {
         needed: String,
     },
     /// The engine's words fit a failure rule.
-    #[error("{what}: {}: {message}", rule.meaning)]
+    #[error("{what}: {message}")]
     Known {
         /// The request in a few words.
         what: String,
@@ -175,7 +175,8 @@ impl Explain for DockerError {
             Self::TooOld { .. } => "ENGINE_TOO_OLD",
             Self::Known { rule, .. } => rule.id,
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => "NO_SPACE",
-            Self::Refused { .. } | Self::Idle { .. } | Self::Command { .. } | Self::Io { .. } => "ENGINE_ERROR",
+            Self::Command { stderr, .. } => rules::find(Source::Engine, "", stderr).map_or("ENGINE_ERROR", |found| found.rule.id),
+            Self::Refused { .. } | Self::Idle { .. } | Self::Io { .. } => "ENGINE_ERROR",
         }
     }
 
@@ -206,8 +207,13 @@ impl Explain for DockerError {
             Self::Timeout { .. } | Self::Idle { .. } => {
                 "the engine is overloaded or hangs: look at `docker ps`, restart it, and run the same command again".into()
             }
-            Self::Command { .. } | Self::Refused { .. } | Self::Io { .. } => return None,
+            Self::Command { stderr, .. } => rules::find(Source::Engine, "", stderr)?.rule.hint.into(),
+            Self::Refused { .. } | Self::Io { .. } => return None,
         })
+    }
+
+    fn meaning(&self) -> Option<&'static str> {
+        Some(rules::rule(self.id())?.meaning)
     }
 }
 
@@ -239,7 +245,7 @@ mod tests {
         let error = Bollard::SocketNotFoundError("/nowhere.sock".into());
         let failure = Failure::from(DockerError::from_bollard("ping", &error, "unix:///nowhere.sock", "DOCKER_HOST"));
         assert_eq!(failure.exit, Exit::Prerequisite);
-        assert!(failure.what.contains("unix:///nowhere.sock (from DOCKER_HOST)"), "{failure:?}");
+        assert!(failure.cause.is_some_and(|cause| cause.contains("unix:///nowhere.sock (from DOCKER_HOST)")));
         assert!(failure.hint.is_some());
     }
 }

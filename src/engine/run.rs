@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ pub async fn run<R: Runner>(
     let mut progress: BTreeMap<StageId, Progress> = plan.stages.iter().map(|stage| (stage.id.clone(), Progress::Waiting)).collect();
     let mut tasks: JoinSet<(StageId, u64, Result<Ended, Failure>)> = JoinSet::new();
     let stop = cancel.child_token();
-    let deadline = Instant::now() + Duration::from_secs(plan.timeout);
+    let started = Instant::now();
     let mut took = Vec::new();
     let mut failure: Option<Failure> = None;
     loop {
@@ -52,7 +53,7 @@ pub async fn run<R: Runner>(
                 if ready && progress.get(&stage.id) == Some(&Progress::Waiting) {
                     progress.insert(stage.id.clone(), Progress::Running);
                     events.tell(EventKind::StageStarted { stage: stage.id.clone() });
-                    start(&mut tasks, Arc::clone(&runner), stage.clone(), stop.child_token());
+                    start(&mut tasks, Arc::clone(&runner), stage.clone(), stop.child_token(), events.clone());
                 }
             }
         }
@@ -68,7 +69,7 @@ pub async fn run<R: Runner>(
                 break;
             }
             ended = tasks.join_next() => ended,
-            () = tokio::time::sleep_until(deadline), if failure.is_none() => {
+            () = events.expired(None, started, Duration::from_secs(plan.timeout)), if failure.is_none() => {
                 stop.cancel();
                 let seen = drain(&mut tasks).await;
                 failure = Some(too_long(plan, &progress, &seen));
@@ -119,26 +120,51 @@ pub async fn run<R: Runner>(
 
 type Tasks = JoinSet<(StageId, u64, Result<Ended, Failure>)>;
 
-fn start<R: Runner>(tasks: &mut Tasks, runner: Arc<R>, stage: Stage, cancel: CancellationToken) {
+fn start<R: Runner>(tasks: &mut Tasks, runner: Arc<R>, stage: Stage, cancel: CancellationToken, events: Emitter) {
     tasks.spawn(async move {
         let started = Instant::now();
-        let bound = Duration::from_secs(stage.timeout);
-        let result = match timeout(bound, runner.stage(&stage, cancel)).await {
-            Ok(result) => result,
-            Err(_) => Err(Failure::new("DEADLINE", Exit::Deadline, format!("stage {} was not done within {} s", stage.id, stage.timeout))
-                .hint("`quickstart status` shows what it waits for; `quickstart up` goes on")),
-        };
+        let result = bounded(&*runner, &stage, &cancel, &events).await;
         (stage.id, u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX), result)
     });
 }
 
-/// Waits until all have stopped; answers the last thing that each one saw, where it says so.
-async fn drain(tasks: &mut Tasks) -> BTreeMap<StageId, String> {
+/// A stage within its own deadline. One that is late is told to stop, and says what it was waiting for.
+async fn bounded<R: Runner>(runner: &R, stage: &Stage, cancel: &CancellationToken, events: &Emitter) -> Result<Ended, Failure> {
+    let mut work = pin!(runner.stage(stage, cancel.clone()));
+    tokio::select! {
+        biased;
+        result = &mut work => return result,
+        () = events.expired(Some(&stage.id), Instant::now(), Duration::from_secs(stage.timeout)) => {}
+    }
+    cancel.cancel();
+    let late = Failure::new("DEADLINE", Exit::Deadline, format!("stage {} was not done within {} s", stage.id, stage.timeout))
+        .hint("`quickstart status` shows what it waits for; `quickstart up` goes on");
+    match timeout(DRAIN, work).await {
+        Ok(Ok(ended)) => Ok(ended),
+        Ok(Err(seen)) if named(&seen) => Err(in_the_way(late, &seen)),
+        Ok(Err(Failure { cause: Some(cause), .. })) => Err(late.cause(cause)),
+        Ok(Err(_)) | Err(_) => Err(late),
+    }
+}
+
+/// Does a stage that was told to stop know what stood in its way?
+fn named(seen: &Failure) -> bool {
+    seen.id != interrupted().id
+}
+
+/// A deadline's failure under the name of what stood in the way, with its cause and its next step.
+fn in_the_way(late: Failure, seen: &Failure) -> Failure {
+    let cause = seen.cause.clone().unwrap_or_else(|| seen.what.clone());
+    Failure { id: seen.id.clone(), cause: Some(cause), hint: seen.hint.clone().or(late.hint), ..late }
+}
+
+/// Waits until all have stopped; answers what those that did not succeed say.
+async fn drain(tasks: &mut Tasks) -> BTreeMap<StageId, Failure> {
     let mut seen = BTreeMap::new();
     let all = async {
         while let Some(ended) = tasks.join_next().await {
-            if let Ok((id, _, Err(Failure { cause: Some(cause), .. }))) = ended {
-                seen.insert(id, cause);
+            if let Ok((id, _, Err(failure))) = ended {
+                seen.insert(id, failure);
             }
         }
     };
@@ -148,12 +174,27 @@ async fn drain(tasks: &mut Tasks) -> BTreeMap<StageId, String> {
     seen
 }
 
-fn too_long(plan: &Plan, progress: &BTreeMap<StageId, Progress>, seen: &BTreeMap<StageId, String>) -> Failure {
-    let running = progress.iter().filter(|(_, state)| **state == Progress::Running);
-    let running: Vec<String> = running.map(|(id, _)| seen.get(id).map_or_else(|| id.to_string(), |saw| format!("{id} ({saw})"))).collect();
-    Failure::new("DEADLINE", Exit::Deadline, format!("not done within {} s", plan.timeout))
-        .cause(format!("still at work: {}", running.join(", ")))
-        .hint("`quickstart up` goes on where this stopped; --timeout gives it longer")
+/// The run is late: the first stage of the plan that knows what stands in its way names the failure, the others are listed.
+fn too_long(plan: &Plan, progress: &BTreeMap<StageId, Progress>, seen: &BTreeMap<StageId, Failure>) -> Failure {
+    let late = Failure::new("DEADLINE", Exit::Deadline, format!("not done within {} s", plan.timeout))
+        .hint("`quickstart up` goes on where this stopped; --timeout gives it longer");
+    let running: Vec<&StageId> =
+        plan.stages.iter().map(|stage| &stage.id).filter(|id| progress.get(*id) == Some(&Progress::Running)).collect();
+    let at_work = |without: Option<&StageId>| {
+        let others = running.iter().filter(|id| Some(**id) != without);
+        let texts = others.map(|id| match seen.get(*id).and_then(|failure| failure.cause.as_ref()) {
+            Some(cause) => format!("{id} ({cause})"),
+            None => id.to_string(),
+        });
+        texts.collect::<Vec<_>>().join(", ")
+    };
+    let culprit = running.iter().find_map(|id| Some((*id, seen.get(*id).filter(|failure| named(failure))?)));
+    let Some((id, failure)) = culprit else { return late.cause(format!("still at work: {}", at_work(None))) };
+    let mut late = in_the_way(late, failure);
+    let others = at_work(Some(id));
+    let others = if others.is_empty() { String::new() } else { format!("; also at work: {others}") };
+    late.cause = Some(format!("{id}: {}{others}", late.cause.unwrap_or_default()));
+    late
 }
 
 #[cfg(test)]

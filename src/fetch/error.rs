@@ -132,4 +132,8 @@ impl Explain for FetchError {
             Self::Cancelled { .. } => "the same command again goes on where it stopped".into(),
         })
     }
+
+    fn meaning(&self) -> Option<&'static str> {
+        Some(rules::rule(self.id())?.meaning)
+    }
 }

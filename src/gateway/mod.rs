@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::error::{Exit, Explain};
+use crate::rules;
 
 /// Bound on one request; a model that was scaled to zero needs its time.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -62,6 +63,10 @@ impl Explain for GatewayError {
             }
             _ => "`kubectl logs` of the model's pod holds its side of the story".into(),
         })
+    }
+
+    fn meaning(&self) -> Option<&'static str> {
+        Some(rules::rule(self.id())?.meaning)
     }
 }
 

@@ -13,6 +13,8 @@ use crate::rules::{self, Source};
 const QUIET: Duration = Duration::from_secs(5);
 /// Lines and bytes of a log that are read for its last words.
 const LOG: (u32, u32) = (30, 8192);
+/// How many of its last lines are shown.
+const SHOWN: usize = 3;
 
 /// The worst that the pods of a selector are in; `None` when they are fine. `waited`: how long somebody has been waiting for them.
 pub(super) async fn explain(cluster: &Cluster, namespace: &str, selector: &str, waited: Duration) -> Result<Option<Verdict>, ClusterError> {
@@ -46,11 +48,11 @@ async fn one(cluster: &Cluster, namespace: &str, pod: &Value, waited: Duration) 
             Some(events(cluster, namespace, name).await?.unwrap_or_else(|| Verdict::Pending(format!("pod {name} starts"))))
         }
         Some(Finding::Starting) => Some(Verdict::Pending(format!("pod {name} starts"))),
-        Some(Finding::Ended { container, reason, code, previous }) => {
-            let log = log(cluster, namespace, name, &container, previous).await;
-            let last = log.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        Some(Finding::Ended { container, reason, code, message, previous }) => {
+            let log = format!("{}\n{message}", log(cluster, namespace, name, &container, previous).await);
+            let last = last_words(&log);
             let how = if reason == "OOMKilled" { "was killed: out of memory".to_owned() } else { format!("ends with code {code}") };
-            let words = if last.is_empty() { String::new() } else { format!("; its last words: {}", pods::first_line(last.trim())) };
+            let words = if last.is_empty() { String::new() } else { format!("; its last words: {last}") };
             let saw = format!("pod {name}: {container} {how}{words}");
             Some(match rules::find(Source::Ended, &reason, &format!("{container}\n{log}")) {
                 Some(found) => pods::trouble(found, saw),
@@ -58,6 +60,13 @@ async fn one(cluster: &Cluster, namespace: &str, pod: &Value, waited: Duration) 
             })
         }
     })
+}
+
+/// The last lines that say something, in one.
+fn last_words(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let shown = lines.iter().skip(lines.len().saturating_sub(SHOWN));
+    shown.map(|line| pods::first_line(line)).collect::<Vec<_>>().join(" | ")
 }
 
 /// The newest warning of a pod that a rule knows, else the newest warning.
@@ -88,4 +97,15 @@ async fn log(cluster: &Cluster, namespace: &str, pod: &str, container: &str, pre
         "/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}&previous={previous}&tailLines={lines}&limitBytes={bytes}"
     );
     cluster.text(&path).await.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_three_lines_are_the_last_words() {
+        assert_eq!(last_words("a\nb\n\nc \n  d\n\n"), "b | c | d");
+        assert_eq!(last_words("\n\n"), "");
+    }
 }

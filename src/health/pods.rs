@@ -23,6 +23,8 @@ pub enum Finding {
         reason: String,
         /// Exit code.
         code: i64,
+        /// What the runtime said of it: the reason of one that never started, which has no log.
+        message: String,
         /// The log is the one of the instance before.
         previous: bool,
     },
@@ -81,6 +83,7 @@ fn container(pod: &str, status: &Value) -> Option<Finding> {
             container: container.to_owned(),
             reason: text(&format!("{at}/reason")).to_owned(),
             code: number(&format!("{at}/exitCode")).unwrap_or_default(),
+            message: text(&format!("{at}/message")).to_owned(),
             previous,
         })
     };
@@ -126,12 +129,12 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn pod(status: Value) -> Value {
+    fn pod(status: &Value) -> Value {
         json!({"metadata": {"name": "p"}, "status": {"containerStatuses": [status]}})
     }
 
     fn waiting(reason: &str, message: &str) -> Value {
-        pod(json!({"name": "c", "image": "i:1", "ready": false, "state": {"waiting": {"reason": reason, "message": message}}}))
+        pod(&json!({"name": "c", "image": "i:1", "ready": false, "state": {"waiting": {"reason": reason, "message": message}}}))
     }
 
     fn id_and_patience(finding: Option<Finding>) -> (String, Option<u64>) {
@@ -164,14 +167,14 @@ mod tests {
     fn a_container_that_ended_before_is_still_in_a_crash_loop_while_it_runs() {
         let last = json!({"terminated": {"reason": "Error", "exitCode": 1}});
         for state in [json!({"running": {}}), json!({"waiting": {"reason": "CrashLoopBackOff"}})] {
-            let found = judge(&pod(json!({"name": "c", "ready": false, "restartCount": 2, "state": state, "lastState": last})));
+            let found = judge(&pod(&json!({"name": "c", "ready": false, "restartCount": 2, "state": state, "lastState": last})));
             assert!(matches!(found, Some(Finding::Ended { code: 1, previous: true, .. })), "{found:?}");
         }
     }
 
     #[test]
     fn a_healthy_pod_has_no_finding_and_an_init_container_that_is_done_neither() {
-        let mut pod = pod(json!({"name": "c", "ready": true, "state": {"running": {}}, "lastState": {"terminated": {"exitCode": 1}}}));
+        let mut pod = pod(&json!({"name": "c", "ready": true, "state": {"running": {}}, "lastState": {"terminated": {"exitCode": 1}}}));
         assert_eq!(judge(&pod), None);
         pod["status"]["initContainerStatuses"] =
             json!([{"name": "i", "ready": true, "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}}]);

@@ -1,5 +1,7 @@
 //! Waiting for a check: polled, bounded, and never silent about what it last saw.
 
+use std::future::Future;
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
@@ -12,6 +14,20 @@ use crate::plan::{Check, Verdict};
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
 const ONE_ANSWER: Duration = Duration::from_secs(65);
+/// A first answer that is not there after this time is told to be missing.
+const FIRST_WORD: Duration = Duration::from_secs(1);
+
+/// Who is asked: the cluster; in tests a script.
+pub(super) trait Asked: Sync {
+    /// One answer; `waited`: how long somebody has been waiting for a good one.
+    fn answer(&self, check: &Check, waited: Duration) -> impl Future<Output = Verdict> + Send;
+}
+
+impl Asked for World<'_> {
+    async fn answer(&self, check: &Check, waited: Duration) -> Verdict {
+        ask(World { waited, ..*self }, check).await
+    }
+}
 
 /// Asks until the check is green, its deadline passes, or waiting cannot help; `saw` hears every new answer.
 pub async fn until_ready(
@@ -20,38 +36,76 @@ pub async fn until_ready(
     cancel: &CancellationToken,
     saw: &mut (dyn FnMut(&str) + Send),
 ) -> Result<Duration, Failure> {
+    poll(&world, check, cancel, saw).await
+}
+
+/// What was seen last, and since when it is the same trouble.
+struct Seen {
+    last: Verdict,
+    since: Instant,
+}
+
+impl Seen {
+    /// Trouble counts from when it was first seen, as long as it is the same one: its words may change.
+    fn take(&mut self, verdict: Verdict) {
+        if verdict.id().is_none() || verdict.id() != self.last.id() {
+            self.since = Instant::now();
+        }
+        self.last = verdict;
+    }
+
+    fn is_hopeless(&self) -> bool {
+        matches!(self.last, Verdict::Trouble { patience: Some(patience), .. } if self.since.elapsed() >= Duration::from_secs(patience))
+    }
+}
+
+pub(super) async fn poll<A: Asked>(
+    asked: &A,
+    check: &Check,
+    cancel: &CancellationToken,
+    saw: &mut (dyn FnMut(&str) + Send),
+) -> Result<Duration, Failure> {
     let started = Instant::now();
     let deadline = Duration::from_secs(check.deadline);
     let mut pause = FIRST_PAUSE;
-    let mut last = Verdict::Pending(String::new());
-    let mut since = started;
+    let mut seen = Seen { last: Verdict::Pending(String::new()), since: started };
     loop {
-        let world = World { waited: started.elapsed(), ..world };
-        let verdict = tokio::select! {
-            () = cancel.cancelled() => return Err(stopped(check, &last)),
-            answer = timeout(ONE_ANSWER, ask(world, check)) => answer.unwrap_or_else(|_| Verdict::Pending("no answer".into())),
+        let answer = {
+            let bound = ONE_ANSWER.min(deadline.saturating_sub(started.elapsed()).max(FIRST_WORD));
+            let mut answer = pin!(timeout(bound, asked.answer(check, started.elapsed())));
+            let mut silent = seen.last.saw() == Some("");
+            loop {
+                tokio::select! {
+                    () = cancel.cancelled() => return Err(stopped(check, &seen.last)),
+                    answer = &mut answer => break answer,
+                    () = sleep(FIRST_WORD), if silent => {
+                        saw("no answer yet");
+                        silent = false;
+                    }
+                }
+            }
         };
-        if verdict == Verdict::Ready {
-            return Ok(started.elapsed());
+        let late = started.elapsed() >= deadline;
+        match answer {
+            Ok(Verdict::Ready) => return Ok(started.elapsed()),
+            // The last answer explains more than the silence that the deadline has cut short.
+            Err(_) if late && seen.last.saw() != Some("") => {}
+            answer => {
+                let verdict = answer.unwrap_or_else(|_| Verdict::Pending("no answer".into()));
+                if verdict.saw() != seen.last.saw() {
+                    saw(verdict.saw().unwrap_or_default());
+                }
+                seen.take(verdict);
+            }
         }
-        // Trouble counts from when it was first seen, as long as it is the same one: its words may change.
-        if verdict.id().is_none() || verdict.id() != last.id() {
-            since = Instant::now();
+        if seen.is_hopeless() {
+            return Err(given_up(check, &seen.last, Exit::StageFailed));
         }
-        if verdict.saw() != last.saw() {
-            saw(verdict.saw().unwrap_or_default());
-        }
-        last = verdict;
-        if let Verdict::Trouble { patience: Some(patience), .. } = last
-            && since.elapsed() >= Duration::from_secs(patience)
-        {
-            return Err(given_up(check, &last, Exit::StageFailed));
-        }
-        if started.elapsed() >= deadline {
-            return Err(given_up(check, &last, Exit::Deadline));
+        if late {
+            return Err(given_up(check, &seen.last, Exit::Deadline));
         }
         tokio::select! {
-            () = cancel.cancelled() => return Err(stopped(check, &last)),
+            () = cancel.cancelled() => return Err(stopped(check, &seen.last)),
             () = sleep(pause) => {}
         }
         pause = (pause * 3 / 2).min(LAST_PAUSE);
@@ -71,10 +125,16 @@ fn given_up(check: &Check, last: &Verdict, exit: Exit) -> Failure {
     Failure::new(last.id().unwrap_or("DEADLINE"), exit, what).cause(last.saw().unwrap_or_default()).hint(hint)
 }
 
-/// [`interrupted`], with what the check saw last.
+/// Told to stop: with what the check saw last, and under the name of the trouble that it was in, should a deadline be the reason.
 fn stopped(check: &Check, last: &Verdict) -> Failure {
     let saw = last.saw().filter(|saw| !saw.is_empty());
-    interrupted().cause(saw.map_or_else(|| check.id.clone(), |saw| format!("{}: {saw}", check.id)))
+    let cause = saw.map_or_else(|| check.id.clone(), |saw| format!("{}: {saw}", check.id));
+    match last {
+        Verdict::Trouble { id, hint, .. } => {
+            Failure::new(id, Exit::Interrupted, format!("{} was not ready yet", check.id)).cause(cause).hint(hint)
+        }
+        Verdict::Ready | Verdict::Pending(_) => interrupted().cause(cause),
+    }
 }
 
 /// The failure of a run that was told to stop.
@@ -82,3 +142,7 @@ pub fn interrupted() -> Failure {
     Failure::new("INTERRUPTED", Exit::Interrupted, "interrupted")
         .hint("`quickstart up` goes on where this stopped; `quickstart down` takes it away")
 }
+
+#[cfg(test)]
+#[path = "wait_tests.rs"]
+mod tests;

@@ -44,7 +44,7 @@ pub enum KindError {
         port: Option<u16>,
     },
     /// kind's words fit a failure rule.
-    #[error("{}: {message}", rule.meaning)]
+    #[error("{message}")]
     Known {
         /// Which.
         rule: &'static Rule,
@@ -168,6 +168,10 @@ impl Explain for KindError {
             Self::Deadline { .. } | Self::Failed { .. } => "`quickstart up` tries again".into(),
             Self::Cancelled { .. } => "`quickstart up` goes on, `quickstart down` takes away what is there".into(),
         })
+    }
+
+    fn meaning(&self) -> Option<&'static str> {
+        Some(rules::rule(self.id())?.meaning)
     }
 }
 

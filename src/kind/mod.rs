@@ -9,6 +9,7 @@ pub mod kubeconfig;
 mod program;
 mod proxy;
 mod reason;
+mod step;
 
 pub use cluster::{Create, Kind};
 pub use config::{Configuration, configuration};
@@ -16,3 +17,4 @@ pub use error::KindError;
 pub use exec::{Command, CommandError, Finished, OnLine};
 pub use program::{Program, Search};
 pub use proxy::Proxies;
+pub use step::step;

@@ -12,7 +12,7 @@ const X509: &[&str] =
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "IMAGE_RATE_LIMIT",
-        exits: &[StageFailed, Prerequisite],
+        exits: &[StageFailed, Prerequisite, Deadline],
         meaning: "the registry's pull limit is reached",
         hint: "`docker login`, wait an hour, or `quickstart up --bundle FILE`, which asks no registry",
         threads: &["kind#3977", "idpbuilder#229", "kserve#4328", "kind#1895"],
@@ -23,7 +23,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "IMAGE_ARCH",
-        exits: &[StageFailed],
+        exits: &[StageFailed, Prerequisite, Deadline],
         meaning: "an image does not exist for this processor",
         hint: "use an engine of the image's architecture, or a version that has this one",
         threads: &["kserve#4436", "kserve#4261", "MLServer#2057"],
@@ -38,7 +38,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "IMAGE_DIGEST_RESOLVE",
-        exits: &[StageFailed],
+        exits: &[StageFailed, Deadline],
         meaning: "Knative could not resolve an image's tag to a digest: its controller asks the registry itself",
         hint: "is the registry reachable from the cluster? offline or local images: add their registry to registries-skipping-tag-resolving of ConfigMap knative-serving/config-deployment",
         threads: &["knative/serving#12446", "kn-plugin-quickstart#467", "kserve#3689"],
@@ -46,7 +46,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "REGISTRY_TLS",
-        exits: &[Prerequisite, StageFailed],
+        exits: &[Prerequisite, StageFailed, Deadline],
         meaning: "a TLS certificate is not trusted",
         hint: "a proxy that opens TLS needs its CA in the engine's and the node's trust store; a wrong clock looks the same; or use --bundle FILE",
         threads: &["kind#1010", "minikube#3613", "moby#36820"],
@@ -57,7 +57,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "IMAGE_NOT_FOUND",
-        exits: &[StageFailed, Prerequisite],
+        exits: &[StageFailed, Prerequisite, Deadline],
         meaning: "an image is neither here nor at its registry",
         hint: "check its name; a bundle that holds it (`quickstart up --bundle FILE`) needs no registry",
         threads: &["kn-plugin-quickstart#91"],

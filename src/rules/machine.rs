@@ -24,7 +24,7 @@ const PROXY: &[&str] = &["proxyconnect", "connect to proxy", "proxy connect", "t
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "NO_SPACE",
-        exits: &[Prerequisite, StageFailed],
+        exits: &[Prerequisite, StageFailed, Deadline],
         meaning: "a disk is full",
         hint: "`docker system df` tells what takes the space; `docker system prune` frees what nothing uses",
         threads: &["bsycorp/kind#15", "minikube#6820", "minikube#7073"],
@@ -36,7 +36,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "INOTIFY_LIMIT",
-        exits: &[Prerequisite, StageFailed],
+        exits: &[Prerequisite, StageFailed, Deadline],
         meaning: "the kernel's inotify limits are too low for a node",
         hint: "sudo sysctl fs.inotify.max_user_instances=512 fs.inotify.max_user_watches=524288; then run the same command again",
         threads: &["kubernetes#104303", "kind#2972", "colima#1000"],
@@ -55,7 +55,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "PROXY_ENV",
-        exits: &[Prerequisite],
+        exits: &[Prerequisite, StageFailed, Deadline],
         meaning: "the proxy of the environment does not answer, or stands in the way of the cluster's own addresses",
         hint: "correct or unset HTTPS_PROXY and HTTP_PROXY; add localhost, 127.0.0.1, 10.0.0.0/8, 172.16.0.0/12, .svc and .cluster.local to NO_PROXY",
         threads: &["knative/serving#8092", "knative/serving#11672", "kserve#825"],
@@ -66,7 +66,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "DNS_IN_CLUSTER",
-        exits: &[StageFailed],
+        exits: &[StageFailed, Deadline],
         meaning: "names cannot be resolved inside the cluster",
         hint: "`kubectl -n kube-system logs -l k8s-app=kube-dns` says why; a VPN, a firewall or a network of the same addresses are the usual reasons",
         threads: &["kind#3443", "kind#3547"],

@@ -7,7 +7,7 @@ use crate::error::Exit::{Deadline, Degraded, NotRunning, Prerequisite, StageFail
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "ISVC_NO_RUNTIME",
-        exits: &[StageFailed],
+        exits: &[StageFailed, Deadline],
         meaning: "no ServingRuntime supports the model's format",
         hint: "`kubectl get clusterservingruntimes` lists what there is; `quickstart up` puts the missing ones back",
         threads: &["kserve#5035", "kserve#2372", "kserve#2109"],
@@ -23,7 +23,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "MODEL_DOWNLOAD",
-        exits: &[StageFailed],
+        exits: &[StageFailed, Deadline],
         meaning: "the model cannot be fetched from its storageUri",
         hint: "is the storageUri right and reachable from the cluster, with its credentials? the storage-initializer's log says more",
         threads: &["kserve#2234", "kserve#1348", "kserve#825"],
@@ -66,7 +66,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     named(
         "PREDICTION_WRONG",
-        &[StageFailed],
+        &[StageFailed, Deadline],
         "the demo answered something else than it should",
         "`quickstart up` puts the demo's own model back",
     ),

@@ -35,3 +35,16 @@ fn words_of_one_source_are_not_looked_for_in_another() {
     assert_eq!(id(Source::Condition, "", "Insufficient cpu"), None);
     assert_eq!(id(Source::Scheduling, "Unschedulable", "0/1 nodes are available: 1 Insufficient cpu."), Some("INSUFFICIENT_CPU"));
 }
+
+/// What the cluster says may be given up (exit 4), and cut short by the deadline of a stage or of the run (exit 5).
+#[test]
+fn a_rule_of_the_cluster_lists_the_deadline_that_it_may_be_cut_short_by() {
+    let cluster = [Source::Waiting, Source::Ended, Source::Scheduling, Source::Event, Source::Condition, Source::Api];
+    for rule in all() {
+        for sign in rule.signs.iter().filter(|sign| sign.from.iter().any(|from| cluster.contains(from))) {
+            assert!(rule.exits.contains(&Exit::Deadline), "{}", rule.id);
+            let given_up = matches!(sign.patience, Patience::Seconds(_));
+            assert!(!given_up || rule.exits.contains(&Exit::StageFailed), "{}", rule.id);
+        }
+    }
+}

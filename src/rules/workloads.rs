@@ -7,7 +7,7 @@ use crate::error::Exit::{Deadline, NotRunning, Prerequisite, StageFailed};
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "INSUFFICIENT_CPU",
-        exits: &[StageFailed, Prerequisite],
+        exits: &[StageFailed, Prerequisite, Deadline],
         meaning: "the engine has too few CPUs",
         hint: "give the container engine more CPUs, or remove other InferenceServices",
         threads: &["kn-plugin-quickstart#359", "kn-plugin-quickstart#104", "kserve#939"],
@@ -16,7 +16,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "INSUFFICIENT_MEMORY",
-        exits: &[StageFailed, Prerequisite],
+        exits: &[StageFailed, Prerequisite, Deadline],
         meaning: "the engine has too little memory",
         hint: "give the container engine more memory, or remove other InferenceServices",
         threads: &["minikube#9373", "kserve#939"],
@@ -32,7 +32,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "OOM_KILLED",
-        exits: &[StageFailed],
+        exits: &[StageFailed, Deadline],
         meaning: "a container used more memory than there is",
         hint: "give the container engine more memory, or the container a higher limit",
         threads: &["kserve#939", "WSL#13142"],
@@ -88,7 +88,7 @@ pub(super) const RULES: &[Rule] = &[
     named("NOT_READY", &[Deadline], "a container is not ready", "`quickstart status` shows what it waits for"),
     named(
         "API_REFUSED",
-        &[StageFailed],
+        &[StageFailed, Deadline],
         "the API server refused a request",
         "`quickstart status` shows every component; `quickstart up` goes on",
     ),

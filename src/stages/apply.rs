@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
+use super::waiting::Waiting;
 use crate::catalog::{NeverClaimed, Object, RestMap, embedded};
 use crate::cluster::{Cluster, ClusterError};
 use crate::error::{Exit, Failure};
@@ -55,13 +56,17 @@ async fn one(
     let started = Instant::now();
     let mut pause = Duration::from_millis(150);
     let mut attempt = 0;
+    let mut waiting = Waiting::new(&ctx.events, stage, format!("apply {object}"));
+    let mut last = None;
     loop {
+        let saw = last.as_ref().map_or_else(|| "no answer yet".to_owned(), ToString::to_string);
         let tried = tokio::select! {
-            () = cancel.cancelled() => return Err(interrupted()),
-            tried = try_once(ctx, cluster, claimed, object, &path) => tried,
+            () = cancel.cancelled() => return Err(stopped(object, last.as_ref())),
+            tried = waiting.during(&saw, try_once(ctx, cluster, claimed, object, &path)) => tried,
         };
         match tried {
             Ok(changed) => {
+                waiting.over();
                 ctx.events.tell(EventKind::ObjectApplied { stage: stage.clone(), object: object.to_string(), changed });
                 return Ok(());
             }
@@ -75,12 +80,14 @@ async fn one(
                         reason: error.to_string(),
                         attempt,
                     });
+                    waiting.saw(&error.to_string());
                 }
+                last = Some(error);
             }
             Err(error) => return Err(refused(object, &error)),
         }
         tokio::select! {
-            () = cancel.cancelled() => return Err(interrupted()),
+            () = cancel.cancelled() => return Err(stopped(object, last.as_ref())),
             () = sleep(pause) => {}
         }
         pause = (pause * 2).min(Duration::from_secs(2));
@@ -103,9 +110,17 @@ async fn try_once(ctx: &Context, cluster: &Cluster, claimed: &NeverClaimed, obje
     Ok(before.is_none_or(|before| before != now))
 }
 
+/// Told to stop between two tries: under the name of what the server said last, should a deadline be the reason.
+fn stopped(object: &Object, last: Option<&ClusterError>) -> Failure {
+    match last {
+        Some(error) => Failure { exit: Exit::Interrupted, ..refused(object, error) },
+        None => interrupted().cause(format!("apply {object}: no answer yet")),
+    }
+}
+
 fn refused(object: &Object, error: &ClusterError) -> Failure {
     let mut failure = Failure::from(error.clone());
-    failure.cause = Some(failure.what);
+    failure.cause = Some(error.to_string());
     failure.what = format!("cannot apply {object}");
     if failure.exit == Exit::NotRunning {
         failure.exit = Exit::StageFailed;

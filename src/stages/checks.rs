@@ -7,18 +7,24 @@ use futures_util::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
-use crate::error::Failure;
+use crate::error::{Exit, Failure};
 use crate::event::EventKind;
-use crate::health::{World, ask, until_ready};
+use crate::health::{World, ask, interrupted, until_ready};
 use crate::plan::{Check, StageId, Verdict};
 
-/// Waits until every check is green; the first one that cannot get green ends it.
+/// Waits until every check is green; the first one that cannot get green ends it. Told to stop, all of them are heard, and the one
+/// that is in trouble speaks: the first to notice may be one that was merely waiting.
 pub(super) async fn all_green(ctx: &Context, stage: &StageId, checks: &[Check], cancel: &CancellationToken) -> Result<(), Failure> {
     let mut waiting: FuturesUnordered<_> = checks.iter().map(|check| one(ctx, stage, check, cancel)).collect();
+    let mut stopped = Vec::new();
     while let Some(result) = waiting.next().await {
-        result?;
+        match result {
+            Err(failure) if failure.exit == Exit::Interrupted => stopped.push(failure),
+            result => result?,
+        }
     }
-    Ok(())
+    let trouble = stopped.iter().position(|failure| failure.id != interrupted().id).unwrap_or_default();
+    if stopped.is_empty() { Ok(()) } else { Err(stopped.swap_remove(trouble)) }
 }
 
 async fn one(ctx: &Context, stage: &StageId, check: &Check, cancel: &CancellationToken) -> Result<(), Failure> {

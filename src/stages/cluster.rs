@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::waiting::{Waiting, told};
 use super::{Context, Ended, checks};
 use crate::catalog::embedded;
 use crate::cluster::Cluster;
 use crate::docker::{Engine, Node};
 use crate::error::{Exit, Failure};
-use crate::kind::{Configuration, Create, Kind, Proxies, configuration, kubeconfig};
-use crate::plan::{GATEWAY_NODE_PORT, Stage, Target};
+use crate::event::EventKind;
+use crate::kind::{Configuration, Create, Kind, Proxies, configuration, kubeconfig, step};
+use crate::plan::{GATEWAY_NODE_PORT, Stage, StageId, Target};
 
 /// Bound on `kind create`, a pull of the node image included.
 const CREATE: Duration = Duration::from_secs(9 * 60);
@@ -55,11 +57,12 @@ async fn ours(ctx: &Context, node_image: &str, port: u16, cancel: &CancellationT
     }
     let there = !nodes.is_empty() && known;
     if there {
-        wake(engine, &nodes).await?;
+        told(&ctx.events, &StageId::Cluster, "node", "the engine starts the node", wake(engine, &nodes)).await?;
     } else {
         if !nodes.is_empty() {
             ctx.events.note(format!("an earlier run was stopped while it made {name}: starting over"));
-            kind.delete(name, &ctx.paths.kubeconfig).await?;
+            let delete = kind.delete(name, &ctx.paths.kubeconfig);
+            told(&ctx.events, &StageId::Cluster, "leftover", "kind deletes the half-made node", delete).await?;
         }
         create(ctx, &kind, node_image, port, cancel).await?;
     }
@@ -73,7 +76,7 @@ async fn ours(ctx: &Context, node_image: &str, port: u16, cancel: &CancellationT
     }
     drop(ctx.cluster.set(Cluster::from_file(&ctx.paths.kubeconfig, None).await?));
     if !there {
-        switch_context(ctx).await;
+        told(&ctx.events, &StageId::Cluster, "kubeconfig", "your kubeconfig is written", switch_context(ctx)).await;
     }
     Ok(there)
 }
@@ -105,11 +108,20 @@ async fn create(ctx: &Context, kind: &Kind, node_image: &str, port: u16, cancel:
     };
     let configuration = configuration(&embedded::kind_template()?, &wanted);
     let create = Create { name, configuration: &configuration, kubeconfig: &ctx.paths.kubeconfig, deadline: CREATE };
-    let said = |line: &str| tracing::info!(target: "kind", "{line}");
+    let mut waiting = Waiting::new(&ctx.events, &StageId::Cluster, "kind");
+    waiting.saw("kind starts");
+    let said = |line: &str| {
+        tracing::info!(target: "kind", "{line}");
+        if let Some(step) = step(line) {
+            let check = format!("{}/kind", StageId::Cluster);
+            ctx.events.tell(EventKind::CheckPending { stage: StageId::Cluster, check, saw: step.to_owned() });
+        }
+    };
     if let Err(error) = kind.create(&create, cancel, &said).await {
         let mut failure = Failure::from(error);
         if failure.exit != Exit::Interrupted {
             let logs = ctx.paths.folder.join("kind-logs");
+            waiting.saw("it failed, and its node's logs are saved");
             if kind.export_logs(name, &logs).await.is_ok() {
                 failure.hint = Some(
                     format!("{}; the node's logs are in {}", failure.hint.unwrap_or_default(), logs.display())
@@ -118,10 +130,12 @@ async fn create(ctx: &Context, kind: &Kind, node_image: &str, port: u16, cancel:
                 );
             }
         }
+        waiting.saw("the half-made node is deleted");
         // Never a half-made node in the way of the next try.
         kind.delete(name, &ctx.paths.kubeconfig).await.ok();
         return Err(failure);
     }
+    waiting.over();
     ctx.change(|state| {
         state.creating = false;
         state.created = true;

@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::Ended;
+use super::waiting::told;
 use super::{Context, apply, checks};
 use crate::catalog::Object;
 use crate::error::{Exit, Failure};
@@ -64,7 +65,8 @@ async fn carry_out(ctx: &Context, id: &StageId, waves: &[Wave], checks: &[Check]
 }
 
 async fn done_before(ctx: &Context, id: &StageId, digest: &str, checks: &[Check]) -> bool {
-    ctx.journaled(id).is_some_and(|done| done.digest == digest) && checks::green_now(ctx, checks).await
+    let journaled = ctx.journaled(id).is_some_and(|done| done.digest == digest);
+    journaled && told(&ctx.events, id, "done", "is what an earlier run did still there?", checks::green_now(ctx, checks)).await
 }
 
 fn skipped() -> Ended {

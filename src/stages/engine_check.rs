@@ -1,8 +1,10 @@
 //! Is there a container engine, and can it carry the stack?
 
+use super::waiting::told;
 use super::{Context, Ended};
 use crate::docker::{Endpoint, Engine, EngineEnvironment, Facts};
 use crate::error::{Exit, Failure};
+use crate::plan::StageId;
 
 /// The lean requests of all components and the node fit into these (catalog: 1370m and 1214Mi, plus what a node itself takes).
 const MIN_CPUS: u64 = 2;
@@ -27,19 +29,20 @@ pub async fn connect(environment: &crate::config::Environment) -> Result<Engine,
     Ok(Engine::connect(&endpoint).await?)
 }
 
-pub(super) async fn run(ctx: &Context) -> Result<Ended, Failure> {
-    let engine = connect(&ctx.settings.environment).await?;
-    let facts = engine.facts().await?;
+pub(super) async fn run(ctx: &Context, stage: &StageId) -> Result<Ended, Failure> {
+    let ask = async {
+        let engine = connect(&ctx.settings.environment).await?;
+        let facts = engine.facts().await?;
+        Ok::<_, Failure>((engine, facts))
+    };
+    let (engine, facts) = told(&ctx.events, stage, "engine", "no answer yet", Box::pin(ask)).await?;
     large_enough(&facts)?;
     if let Some(bundle) = &ctx.bundle
         && bundle.architecture != facts.architecture
     {
-        return Err(Failure::new(
-            "BUNDLE_ARCH",
-            Exit::Verification,
-            format!("this bundle is for {}, the engine runs {}", bundle.architecture, facts.architecture),
-        )
-        .hint(format!("ask for a bundle made for {}", facts.architecture)));
+        return Err(Failure::new("BUNDLE_ARCH", Exit::Verification, "the bundle is for another processor than the engine's")
+            .cause(format!("this bundle is for {}, the engine runs {}", bundle.architecture, facts.architecture))
+            .hint(format!("ask for a bundle made for {}", facts.architecture)));
     }
     if facts.memory < COMFORTABLE_MEMORY {
         ctx.events.note(format!("the engine has {:.1} GiB of memory: the demo fits, several models may not", gib(facts.memory)));

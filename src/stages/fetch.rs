@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use futures_util::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
+use super::waiting::told;
 use super::{Context, Ended, unpack};
 use crate::catalog::embedded;
 use crate::error::{Exit, Failure};
 use crate::event::EventKind;
-use crate::fetch::{Cache, Download, FetchError, quiet};
+use crate::fetch::{Cache, Download, FetchError};
 use crate::kind::{Program, Search};
 use crate::plan::{PlannedFile, StageId, Target, Texts, assemble};
 use crate::rules;
@@ -67,11 +68,13 @@ async fn one(
         place
     } else {
         let what = format!("{component}/{}", file.name);
-        let told = |done: u64| {
+        let on_bytes = |done: u64| {
             ctx.events.tell(EventKind::BytesMoved { stage: StageId::Fetch, what: what.clone(), done, total: Some(file.size) });
         };
         let download = Download { what: what.clone(), urls: file.urls.clone(), sha256: Some(file.sha256.clone()), size: Some(file.size) };
-        cache.fetch(&crate::fetch::client()?, &download, &told, cancel).await.map_err(|error| explained(ctx, error))?.path
+        let client = crate::fetch::client()?;
+        let fetching = cache.fetch(&client, &download, &on_bytes, cancel);
+        told(&ctx.events, &StageId::Fetch, &what, "it is downloaded", fetching).await.map_err(|error| explained(ctx, error))?.path
     };
     let text = fs_err::tokio::read_to_string(&place).await.map_err(|error| {
         Failure::new("MANIFEST_INVALID", Exit::Verification, format!("cannot read {component}/{}", file.name)).cause(error.to_string())
@@ -83,7 +86,9 @@ async fn one(
 fn explained(ctx: &Context, error: FetchError) -> Failure {
     let failure = Failure::from(error);
     match rules::rule("PROXY_ENV").filter(|_| failure.id == "DOWNLOAD_FAILED" && ctx.settings.environment.proxies.any()) {
-        Some(rule) => rule.failure("a download through the proxy of the environment did not succeed", failure.what),
+        Some(rule) => {
+            rule.failure("a download through the proxy of the environment did not succeed", failure.cause.unwrap_or(failure.what))
+        }
         None => failure,
     }
 }
@@ -131,7 +136,11 @@ async fn kind(ctx: &Context, cache: &Cache, cancel: &CancellationToken) -> Resul
         sha256: binary.sha256.clone(),
         size: None,
     };
-    let cached = cache.fetch(&crate::fetch::client()?, &download, &quiet, cancel).await.map_err(|error| explained(ctx, error))?;
+    let on_bytes =
+        |done: u64| ctx.events.tell(EventKind::BytesMoved { stage: StageId::Fetch, what: download.what.clone(), done, total: None });
+    let client = crate::fetch::client()?;
+    let fetching = cache.fetch(&client, &download, &on_bytes, cancel);
+    let cached = told(&ctx.events, &StageId::Fetch, "kind", "it is downloaded", fetching).await.map_err(|error| explained(ctx, error))?;
     program_at(ctx, cached.path, &cached.sha256).await
 }
 

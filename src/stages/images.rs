@@ -2,8 +2,9 @@
 
 use tokio_util::sync::CancellationToken;
 
+use super::waiting::told;
 use super::{Context, Ended, unpack};
-use crate::docker::{ContainerFile, ContainerStore, normalize_reference};
+use crate::docker::{ContainerFile, ContainerStore, DockerError, normalize_reference};
 use crate::error::Failure;
 use crate::fetch::Cache;
 use crate::plan::StageId;
@@ -15,8 +16,13 @@ const MODEL_FOLDER: &str = "/var/lib/quickstart/models/sklearn-iris";
 pub(super) async fn group(ctx: &Context, id: &StageId, group: &str, cancel: &CancellationToken) -> Result<Ended, Failure> {
     let Some(bundle) = &ctx.bundle else { return Ok(Ended::Skipped("no bundle".into())) };
     let images: Vec<_> = bundle.images.iter().filter(|image| image.group == group).collect();
-    let store = ContainerStore::open(ctx.engine()?, ctx.node()?).await?;
-    let present = store.references().await?;
+    let (engine, node) = (ctx.engine()?, ctx.node()?);
+    let look = async {
+        let store = ContainerStore::open(engine, node).await?;
+        let present = store.references().await?;
+        Ok::<_, DockerError>((store, present))
+    };
+    let (store, present) = told(&ctx.events, id, "node", "the node lists its images", look).await?;
     if images.iter().all(|image| present.contains(&normalize_reference(&image.reference))) {
         return Ok(Ended::Skipped("the node has these images".into()));
     }
@@ -36,7 +42,7 @@ pub(super) async fn group(ctx: &Context, id: &StageId, group: &str, cancel: &Can
     }
     // The names that manifests use come last: a name that is there means an archive that was whole and verified.
     let names: Vec<(String, String)> = images.iter().map(|image| (image.local.clone(), image.reference.clone())).collect();
-    store.tag(&names).await?;
+    told(&ctx.events, id, "names", "images get the names that manifests use", store.tag(&names)).await?;
     Ok(Ended::Done)
 }
 
@@ -56,6 +62,8 @@ pub(super) async fn model(ctx: &Context, cancel: &CancellationToken) -> Result<(
     let contents = fs_err::tokio::read(&place).await.map_err(|error| Failure::internal(error.to_string()))?;
     let name = model.path.rsplit('/').next().unwrap_or("model.joblib").to_owned();
     let file = ContainerFile { path: name, contents: contents.into(), executable: false };
-    ctx.engine()?.copy_in(ctx.node()?, MODEL_FOLDER, &[file]).await?;
+    let files = [file];
+    let copy = ctx.engine()?.copy_in(ctx.node()?, MODEL_FOLDER, &files);
+    told(&ctx.events, &StageId::Demo, "model", "the model is copied into the node", copy).await?;
     Ok(())
 }

@@ -10,6 +10,7 @@ mod fetch;
 mod images;
 mod ports;
 mod unpack;
+mod waiting;
 
 pub use cluster::proxies;
 pub use context::Context;
@@ -34,7 +35,7 @@ pub enum Ended {
 /// Carries out one stage.
 pub async fn run(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> Result<Ended, Failure> {
     match &stage.id {
-        StageId::EngineCheck => engine_check::run(ctx).await,
+        StageId::EngineCheck => engine_check::run(ctx, &stage.id).await,
         StageId::Fetch => fetch::run(ctx, cancel).await,
         StageId::Cluster => cluster::run(ctx, stage, cancel).await,
         StageId::Images(group) => images::group(ctx, &stage.id, group, cancel).await,

@@ -10,6 +10,7 @@ use tokio_util::io::StreamReader;
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
+use super::waiting::told;
 use crate::bundle::{Bundle, BundleError, Entry, Index};
 use crate::docker::Engine;
 use crate::error::{Exit, Failure};
@@ -57,7 +58,8 @@ pub(super) async fn missing(ctx: &Context, cache: &Cache, cancel: &CancellationT
     let bundle = open(ctx)?;
     let runtime = tokio::runtime::Handle::current();
     let (cache, cancel) = (cache.clone(), cancel.clone());
-    tokio::task::spawn_blocking(move || -> Result<(), Failure> {
+    let saw = format!("{} files are taken out of the bundle", absent.len());
+    let reading = tokio::task::spawn_blocking(move || -> Result<(), Failure> {
         let mut refused = None;
         let read = bundle.extract(|entry| absent.contains(&entry.path), &mut |entry, reader| {
             if cancel.is_cancelled() {
@@ -82,9 +84,9 @@ pub(super) async fn missing(ctx: &Context, cache: &Cache, cancel: &CancellationT
         }
         read?;
         Ok(())
-    })
-    .await
-    .map_err(|error| Failure::internal(error.to_string()))?
+    });
+    let read = told(&ctx.events, &StageId::Fetch, "bundle", &saw, reading).await;
+    read.map_err(|error| Failure::internal(error.to_string()))?
 }
 
 /// Loads the node image into the engine, unless just this image is there.
@@ -132,11 +134,13 @@ where
     });
     let events = ctx.events.clone();
     let (what, at) = (path.to_owned(), stage.clone());
-    let told = Box::new(move |done: u64| events.tell(EventKind::BytesMoved { stage: at.clone(), what: what.clone(), done, total }));
+    let on_bytes = Box::new(move |done: u64| events.tell(EventKind::BytesMoved { stage: at.clone(), what: what.clone(), done, total }));
     let reader = StreamReader::new(tokio_stream(receiver));
+    // After the last byte whoever takes them unpacks layers without a word.
+    let saw = format!("{path} is loaded and unpacked");
     let consumed = tokio::select! {
         () = cancel.cancelled() => return Err(interrupted()),
-        consumed = consume(Box::new(reader), told) => consumed,
+        consumed = told(&ctx.events, stage, path, &saw, consume(Box::new(reader), on_bytes)) => consumed,
     };
     let read = reading.await.map_err(|error| Failure::internal(error.to_string()))?;
     match (read, consumed) {

@@ -8,6 +8,7 @@ pub use lock::Lock;
 pub use record::{Done, State, VERSION, patches};
 
 use crate::error::{Exit, Explain};
+use crate::rules;
 
 /// The state folder cannot be used as asked.
 #[derive(Debug, thiserror::Error)]
@@ -60,5 +61,9 @@ impl Explain for StateError {
             Self::Damaged { .. } => "`quickstart down` takes the cluster away without this file".into(),
             Self::Held { .. } => "wait for it to end, or stop it with Ctrl-C there".into(),
         })
+    }
+
+    fn meaning(&self) -> Option<&'static str> {
+        Some(rules::rule(self.id())?.meaning)
     }
 }

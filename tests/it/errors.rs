@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::{
+    rules_late::{late, until_it_is_named},
     second_up::delete,
     small::{Machine, error_id, of, refused},
     support::{
@@ -99,8 +100,8 @@ async fn a_webhook_that_never_comes_up() {
 async fn a_webhook_that_never_answers() {
     let machine = Machine::new().await;
     machine.server.pace(Pace { crds: 0, deployments: 0, inference_services: 0, nodes: 0, webhook_lag: u32::MAX });
-    let output = refused(machine.up(&["--timeout", "5s"]).await, 5, "DEADLINE");
-    assert!(output.stderr.contains("webhook.cert-manager.io"), "{}", output.text());
+    let output = until_it_is_named(&machine, 4).await;
+    late(&output, "WEBHOOK_UNREACHABLE", &["cert-manager/webhook/issuers", "webhook.cert-manager.io"]);
     assert!(
         machine.server.get("/apis/cert-manager.io/v1/namespaces/kserve/issuers/selfsigned-issuer").is_none(),
         "nothing that it guards was sent"
@@ -128,6 +129,47 @@ async fn kind_that_fails() {
     assert!(!crate::small::files(&machine.state_folder().join("kind-logs")).is_empty(), "its logs were saved before");
     machine.kind.heal();
     machine.up(&[]).await.expect(0);
+}
+
+/// kind says nothing for minutes but what it is at: that is told, while it runs.
+#[tokio::test]
+async fn kind_at_work_says_at_what() {
+    let machine = Machine::new().await;
+    machine.kind.hang_create();
+    let mut run = machine.start(&["-o", "json"]);
+    let mut lines = tokio::io::AsyncBufReadExt::lines(tokio::io::BufReader::new(run.stdout.take().unwrap()));
+    let mut seen = Vec::new();
+    while seen.last().is_none_or(|saw: &String| !saw.contains("Ensuring node image (kindest/node:v1.34.3)")) {
+        let event: serde_json::Value = serde_json::from_str(&lines.next_line().await.unwrap().expect("it tells what kind does")).unwrap();
+        if event["check"] == "cluster/kind" && event["event"] == "check_pending" {
+            seen.push(event["saw"].as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(seen[0], "kind starts");
+    let rest = tokio::spawn(async move { while lines.next_line().await.is_ok_and(|line| line.is_some()) {} });
+    machine.kind.heal();
+    machine.finish(run, &["up"]).await;
+    rest.await.unwrap();
+}
+
+/// An object that the API server does not answer for is waited for aloud: the line names it, five seconds later.
+#[tokio::test]
+async fn an_apply_without_an_answer_is_told() {
+    let machine = Machine::new().await;
+    machine.server.fault(Fault::on("/configmaps/config-features", u32::MAX, FaultKind::Hang).method("PATCH"));
+    let mut run = machine.start(&[]);
+    let mut lines = tokio::io::AsyncBufReadExt::lines(tokio::io::BufReader::new(run.stderr.take().unwrap()));
+    let wanted = "knative waits for apply ConfigMap knative-serving/config-features: no answer yet (";
+    loop {
+        let line = lines.next_line().await.unwrap().expect("it says what it waits for");
+        if line.contains(wanted) {
+            break;
+        }
+    }
+    crate::small::signal(&run, rustix::process::Signal::INT);
+    let rest = tokio::spawn(async move { while lines.next_line().await.is_ok_and(|line| line.is_some()) {} });
+    machine.finish(run, &["up"]).await.expect(130);
+    rest.await.unwrap();
 }
 
 /// An inotify limit is a thing of the machine: exit 3 with the command that mends it.
@@ -175,8 +217,7 @@ async fn an_import_that_fails() {
     let machine = Machine::new().await;
     machine.engine.on_exec("images import", ExecAnswer::failed(1, "ctr: write /var/lib/containerd: no space left on device"));
     let output = machine.up(&[]).await;
-    assert!(output.stderr.contains("no space left on device"), "{}", output.text());
-    assert!(matches!(output.code, Some(3 | 4)), "{}", output.text());
+    assert!(refused(output, 4, "NO_SPACE").stderr.contains("no space left on device"));
 }
 
 /// The engine goes away in the middle and comes back: `up` goes on where it was.

@@ -104,6 +104,101 @@ fn a_stage_has_a_deadline_of_its_own() {
     });
 }
 
+/// Waits for somebody to stop it, and then says what it was waiting for.
+struct Stuck(BTreeMap<StageId, Failure>);
+
+impl Runner for Stuck {
+    async fn stage(&self, stage: &Stage, cancel: CancellationToken) -> Result<Ended, Failure> {
+        cancel.cancelled().await;
+        Err(self.0.get(&stage.id).cloned().unwrap_or_else(interrupted))
+    }
+}
+
+fn crash_loop() -> Failure {
+    Failure::new("CRASH_LOOP", Exit::Interrupted, "not ready yet").cause("pod x: c ends with code 1").hint("look at its log")
+}
+
+/// A run that was late said DEADLINE, and nobody saw that a pod had been in a crash loop all the time.
+#[test]
+fn a_deadline_carries_the_name_of_what_stands_in_the_way() {
+    runtime().block_on(async {
+        let (events, _keep) = Emitter::new();
+        let mut plan = plan(&[], 3);
+        plan.timeout = 5;
+        let others = interrupted().cause("s0/rollout: 0 of 1 pods available");
+        let stuck = Arc::new(Stuck(BTreeMap::from([(id(0), others), (id(1), crash_loop())])));
+        let failure = run(&plan, stuck, &events, &CancellationToken::new()).await.unwrap_err();
+        assert_eq!((failure.id.as_str(), failure.exit, failure.what.as_str()), ("CRASH_LOOP", Exit::Deadline, "not done within 5 s"));
+        let cause = "s1: pod x: c ends with code 1; also at work: s0 (s0/rollout: 0 of 1 pods available), s2";
+        assert_eq!((failure.cause.as_deref(), failure.hint.as_deref()), (Some(cause), Some("look at its log")));
+    });
+}
+
+/// The same for a stage's own deadline: it is told to stop, and asked what it waited for.
+#[test]
+fn a_late_stage_says_what_it_waited_for() {
+    runtime().block_on(async {
+        let (events, _keep) = Emitter::new();
+        let mut plan = plan(&[], 1);
+        plan.stages[0].timeout = 3;
+        let stuck = Arc::new(Stuck(BTreeMap::from([(id(0), crash_loop())])));
+        let failure = run(&plan, stuck, &events, &CancellationToken::new()).await.unwrap_err();
+        assert_eq!((failure.id.as_str(), failure.exit), ("CRASH_LOOP", Exit::Deadline));
+        assert_eq!(failure.cause.as_deref(), Some("pod x: c ends with code 1"));
+        assert!(failure.what.contains("stage s0 was not done within 3 s"), "{failure:?}");
+    });
+}
+
+/// Ctrl-C is Ctrl-C, whatever was in trouble.
+#[test]
+fn an_interrupted_run_is_not_named_after_its_troubles() {
+    runtime().block_on(async {
+        let (events, _keep) = Emitter::new();
+        let cancel = CancellationToken::new();
+        let stuck = Arc::new(Stuck(BTreeMap::from([(id(0), crash_loop())])));
+        let plan = plan(&[], 1);
+        let stop = async {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            cancel.cancel();
+        };
+        let (result, ()) = tokio::join!(run(&plan, stuck, &events, &cancel), stop);
+        assert_eq!(result.unwrap_err().id, "INTERRUPTED");
+    });
+}
+
+/// Loads for so many seconds, a megabyte in each, and stands still for as many.
+struct Loader(Emitter, u64, u64);
+
+impl Runner for Loader {
+    async fn stage(&self, stage: &Stage, _: CancellationToken) -> Result<Ended, Failure> {
+        for second in 0..self.1 {
+            let done = (second + 1) << 20;
+            self.0.tell(EventKind::BytesMoved { stage: stage.id.clone(), what: "images".into(), done, total: None });
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(self.2)).await;
+        Ok(Ended::Done)
+    }
+}
+
+/// A load of an hour on a slow disk ended in DEADLINE after ten minutes, with every byte on its way; one that stands still must not last.
+#[test]
+fn neither_deadline_runs_while_bytes_arrive() {
+    runtime().block_on(async {
+        let mut plan = plan(&[], 1);
+        (plan.timeout, plan.stages[0].timeout) = (200, 100);
+        let (events, _keep) = Emitter::new();
+        let loader = Arc::new(Loader(events.clone(), 3600, 90));
+        run(&plan, loader, &events, &CancellationToken::new()).await.unwrap();
+        let (events, _keep) = Emitter::new();
+        let started = Instant::now();
+        let still = Arc::new(Loader(events.clone(), 30, 1000));
+        let failure = run(&plan, still, &events, &CancellationToken::new()).await.unwrap_err();
+        assert!(failure.what.contains("stage s0 was not done within 100 s"), "{failure:?}");
+        assert_eq!(started.elapsed().as_secs(), 29 + 100 + DRAIN.as_secs(), "the clock stood still for the bytes alone");
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     store::{Key, World},
-    workloads::{self, condition, conditions, ready},
+    workloads::{self, Trouble, condition, conditions, ready},
 };
 
 /// Base64 of a certificate that nobody checks.
@@ -152,7 +152,17 @@ fn inference_services(world: &mut World) {
         } else {
             ("RuntimeNotFound", "no runtime found")
         };
-        let (reason, message) = if up { ("", "") } else { unready };
+        let (reason, message) = match &trouble {
+            _ if up => ("", ""),
+            Some(Trouble::Unready { reason, message }) => (reason.as_str(), message.as_str()),
+            _ => unready,
+        };
+        let model = match &trouble {
+            Some(Trouble::Model { reason, message }) => {
+                json!({"transitionStatus": "InvalidSpec", "lastFailureInfo": {"reason": reason, "message": message}})
+            }
+            _ => model,
+        };
         world.edit(&key, "manager", |object| {
             object["status"] = json!({"observedGeneration": object["metadata"]["generation"], "modelStatus": model, "conditions": conditions(&[
                 ("IngressReady", up, reason, message), ("PredictorReady", up, reason, message), ("Ready", up, reason, message)])});
@@ -160,7 +170,7 @@ fn inference_services(world: &mut World) {
                 object["status"]["url"] = json!(url);
             }
         });
-        if known {
+        if known && !matches!(trouble, Some(Trouble::Unready { .. } | Trouble::Model { .. })) {
             let template = json!({"metadata": {"labels": {"serving.kserve.io/inferenceservice": key.name, "component": "predictor", "app": format!("{}-predictor-00001", key.name)}},
                 "spec": {"containers": [{"name": "kserve-container", "image": "kserve/sklearnserver:v0.20.0"}, {"name": "queue-proxy", "image": "queue"}]}});
             workloads::pod(world, &key, &template, up, trouble.as_ref(), None);
@@ -172,7 +182,8 @@ fn inference_services(world: &mut World) {
 pub fn host(world: &World, namespace: &str, name: &str) -> String {
     let deploy = world.find("", "configmaps", "kserve", "inferenceservice-config").and_then(|found| found["data"]["deploy"].as_str());
     let raw = deploy.is_some_and(|text| text.contains("Standard") || text.contains("RawDeployment"));
-    if raw { format!("{name}-{namespace}.example.com") } else { format!("{name}.{namespace}.example.com") }
+    let domain = if world.domain.is_empty() { "example.com" } else { &world.domain };
+    if raw { format!("{name}-{namespace}.{domain}") } else { format!("{name}.{namespace}.{domain}") }
 }
 
 fn hook_keys(world: &World) -> Vec<Key> {

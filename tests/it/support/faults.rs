@@ -21,6 +21,13 @@ pub enum FaultKind {
     CutBody,
 }
 
+impl FaultKind {
+    /// The API server's 500 for a webhook that it could not ask.
+    pub fn webhook(name: &str, why: &str) -> Self {
+        Self::Answer(500, super::status::Refusal::webhook_failed(name, why).status.unwrap_or_default())
+    }
+}
+
 /// A fault: which requests, how many of them, and what happens to them.
 #[derive(Clone, Debug)]
 pub struct Fault {

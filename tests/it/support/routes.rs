@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{
-    apply, components,
+    apply, components, logs,
     resources::{Address, address},
     selectors::{fields_match, labels_match},
     status::Refusal,
@@ -106,9 +106,7 @@ fn read(world: &mut World, call: &Call<'_>, at: &Address) -> Answer {
     }
     if at.subresource.as_deref() == Some("log") {
         let pod = world.get(&key(at)).ok_or_else(|| Refusal::not_found(&at.resource, at.name.as_deref().unwrap_or_default()))?;
-        let first = pod["spec"]["containers"][0]["name"].as_str().unwrap_or_default().to_owned();
-        let container = call.query.get("container").unwrap_or(&first);
-        return Ok((200, json!(world.logs.get(container).cloned().unwrap_or_default())));
+        return logs::answer(world, call, pod);
     }
     let wanted = key(at);
     let seen: Vec<Key> = match &at.name {

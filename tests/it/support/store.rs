@@ -82,6 +82,8 @@ pub struct World {
     pub lag: BTreeMap<String, u32>,
     /// Logs of pods by container name.
     pub logs: BTreeMap<String, String>,
+    /// Domain under which the gateway has its routes; empty: `example.com`.
+    pub domain: String,
     /// Name of the cluster, for its node.
     pub cluster: String,
     /// `v1.34.3`.

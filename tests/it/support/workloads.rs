@@ -20,6 +20,29 @@ pub enum Trouble {
     Unschedulable(String),
     /// The pod runs, and never gets ready.
     NeverReady,
+    /// A volume cannot be mounted: ContainerCreating, and event FailedMount with this message.
+    FailedMount(String),
+    /// An init container that ends with this code again and again.
+    Init {
+        /// Its name.
+        container: String,
+        /// Exit code.
+        code: i32,
+    },
+    /// An InferenceService without pods: its conditions are False, with reason and message.
+    Unready {
+        /// Reason.
+        reason: String,
+        /// Message.
+        message: String,
+    },
+    /// An InferenceService without pods: `modelStatus.lastFailureInfo`, with reason and message.
+    Model {
+        /// Reason.
+        reason: String,
+        /// Message.
+        message: String,
+    },
 }
 
 impl Trouble {
@@ -36,7 +59,13 @@ impl Trouble {
 
     /// No room on the node.
     pub fn insufficient_cpu() -> Self {
-        Self::Unschedulable("0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.".to_owned())
+        Self::insufficient("cpu")
+    }
+
+    /// No room on the node: `cpu`, `memory`.
+    pub fn insufficient(what: &str) -> Self {
+        let preemption = "preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.";
+        Self::Unschedulable(format!("0/1 nodes are available: 1 Insufficient {what}. {preemption}"))
     }
 }
 
@@ -149,8 +178,18 @@ pub fn pod(world: &mut World, owner: &Key, template: &Value, up: bool, trouble: 
     let waiting = match (trouble, missing_secret) {
         _ if up => None,
         (Some(Trouble::Waiting { reason, message, last }), _) => Some((reason.clone(), message.clone(), last.clone())),
+        (Some(Trouble::Init { .. }), _) => Some(("PodInitializing".to_owned(), String::new(), None)),
+        (None | Some(Trouble::FailedMount(_)), _) => Some(("ContainerCreating".to_owned(), String::new(), None)),
         (Some(_), _) => None,
-        (None, _) => Some(("ContainerCreating".to_owned(), String::new(), None)),
+    };
+    let init = match trouble {
+        Some(Trouble::Init { container, code }) if !up => {
+            let ended = json!({"terminated": {"reason": "Error", "exitCode": code}});
+            let message = format!("back-off 20s restarting failed container={container}");
+            json!([{"name": container, "image": "init", "imageID": "", "ready": false, "restartCount": 2,
+                "state": {"waiting": {"reason": "CrashLoopBackOff", "message": message}}, "lastState": ended}])
+        }
+        _ => json!([]),
     };
     let containers = template["spec"]["containers"].as_array().cloned().unwrap_or_default();
     let statuses: Vec<Value> = containers
@@ -183,11 +222,14 @@ pub fn pod(world: &mut World, owner: &Key, template: &Value, up: bool, trouble: 
             "annotations": {"test.quickstart/owner": format!("{}/{}", owner.plural, owner.name)},
             "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": format!("{}-7d9c5b8f64", owner.name), "uid": "0", "controller": true}]},
         "spec": template["spec"],
-        "status": {"phase": phase, "containerStatuses": statuses, "podIP": "10.244.0.7",
+        "status": {"phase": phase, "initContainerStatuses": init, "containerStatuses": statuses, "podIP": "10.244.0.7",
             "conditions": conditions(&[scheduled, ("Ready", up, "", not_ready), ("ContainersReady", up, "", not_ready)])}});
     world.put("", "pods", &owner.namespace, object, "kubelet");
-    if let Some(secret) = missing_secret {
-        let message = format!("MountVolume.SetUp failed for volume \"cert\" : secret \"{secret}\" not found");
+    let mount = match trouble {
+        Some(Trouble::FailedMount(message)) if !up => Some(message.clone()),
+        _ => missing_secret.map(|secret| format!("MountVolume.SetUp failed for volume \"cert\" : secret \"{secret}\" not found")),
+    };
+    if let Some(message) = mount {
         let event = json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": format!("{name}.mount"), "namespace": owner.namespace},
             "type": "Warning", "reason": "FailedMount", "message": message, "count": 1, "lastTimestamp": "2026-01-01T00:00:00Z",
             "involvedObject": {"kind": "Pod", "name": name, "namespace": owner.namespace}});
