@@ -100,7 +100,7 @@ async fn a_webhook_that_never_comes_up() {
 async fn a_webhook_that_never_answers() {
     let machine = Machine::new().await;
     machine.server.pace(Pace { crds: 0, deployments: 0, inference_services: 0, nodes: 0, webhook_lag: u32::MAX });
-    let output = until_it_is_named(&machine, 4).await;
+    let output = until_it_is_named(&machine, "WEBHOOK_UNREACHABLE", 4).await;
     late(&output, "WEBHOOK_UNREACHABLE", &["cert-manager/webhook/issuers", "webhook.cert-manager.io"]);
     assert!(
         machine.server.get("/apis/cert-manager.io/v1/namespaces/kserve/issuers/selfsigned-issuer").is_none(),

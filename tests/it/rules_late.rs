@@ -24,11 +24,11 @@ pub(crate) fn late(output: &Output, id: &str, parts: &[&str]) -> Told {
     told
 }
 
-/// `up` within some seconds; where they were too few to get as far as the trouble, again within twice as many: `up` goes on.
-pub(crate) async fn until_it_is_named(machine: &Machine, mut seconds: u64) -> Output {
+/// `up` within some seconds; where they were too few for a busy machine to get as far as the trouble, again within twice as many: `up` goes on.
+pub(crate) async fn until_it_is_named(machine: &Machine, id: &str, mut seconds: u64) -> Output {
     loop {
         let output = machine.up(&["--timeout", &format!("{seconds}s")]).await;
-        if error_id(&output) != Some("DEADLINE") || seconds > 40 {
+        if error_id(&output) == Some(id) || seconds > 40 {
             return output;
         }
         seconds *= 2;
@@ -36,13 +36,13 @@ pub(crate) async fn until_it_is_named(machine: &Machine, mut seconds: u64) -> Ou
 }
 
 /// `up` on a new machine with this workload in trouble; `log` is what the container wrote.
-async fn up(workload: &str, trouble: Trouble, log: (&str, &str)) -> Output {
+async fn up(id: &str, workload: &str, trouble: Trouble, log: (&str, &str)) -> Output {
     let machine = Machine::new().await;
     machine.server.world().logs.insert(log.0.into(), log.1.into());
     // Events are asked for after five seconds.
     let seconds = if matches!(trouble, Trouble::FailedMount(_)) { 9 } else { 4 };
     machine.server.trouble(workload, trouble);
-    until_it_is_named(&machine, seconds).await
+    until_it_is_named(&machine, id, seconds).await
 }
 
 /// A pod that ends again and again, one that cannot resolve names, one that waits for a Secret, one that is too large.
@@ -53,10 +53,10 @@ async fn a_pod_in_trouble_when_the_time_is_up() {
     let dns = "dial tcp: lookup istiod.istio-system.svc on 10.96.0.10:53: server misbehaving\n";
     let mount = "MountVolume.SetUp failed for volume \"cert\" : secret \"istio-ca\" not found";
     let (crash, names, secret, memory) = tokio::join!(
-        up(istiod, Trouble::crash_loop("Error", 2), ("discovery", panic)),
-        up(istiod, Trouble::crash_loop("Error", 1), ("discovery", dns)),
-        up(istiod, Trouble::FailedMount(mount.into()), ("", "")),
-        up(istiod, Trouble::insufficient("memory"), ("", "")),
+        up("CRASH_LOOP", istiod, Trouble::crash_loop("Error", 2), ("discovery", panic)),
+        up("DNS_IN_CLUSTER", istiod, Trouble::crash_loop("Error", 1), ("discovery", dns)),
+        up("SECRET_MISSING", istiod, Trouble::FailedMount(mount.into()), ("", "")),
+        up("INSUFFICIENT_MEMORY", istiod, Trouble::insufficient("memory"), ("", "")),
     );
     let told = late(&crash, "CRASH_LOOP", &["istiod", "discovery ends with code 2", "fatal: no leader", "goroutine 1", "main.main()"]);
     assert!(told.hint.contains("logs --previous"), "{told:?}");
@@ -79,9 +79,9 @@ async fn a_model_in_trouble_when_the_time_is_up() {
     let init = "storage-initializer";
     let log = "INFO:root:Initializing, args: src_uri [gs://nowhere/model]\nRuntimeError: Failed to fetch model. No model found in gs://nowhere/model.\n";
     let (runtime, digest, download) = tokio::join!(
-        up(model, runtime, ("", "")),
-        up(model, digest, ("", "")),
-        up(model, Trouble::Init { container: init.into(), code: 1 }, (init, log)),
+        up("ISVC_NO_RUNTIME", model, runtime, ("", "")),
+        up("IMAGE_DIGEST_RESOLVE", model, digest, ("", "")),
+        up("MODEL_DOWNLOAD", model, Trouble::Init { container: init.into(), code: 1 }, (init, log)),
     );
     let told = late(&runtime, "ISVC_NO_RUNTIME", &["demo", "No runtime found"]);
     assert!(told.hint.contains("clusterservingruntimes"), "{told:?}");
@@ -95,8 +95,8 @@ async fn a_model_in_trouble_when_the_time_is_up() {
 #[tokio::test]
 async fn a_definition_that_is_never_served() {
     let machine = Machine::new().await;
-    machine.server.pace(Pace { crds: u32::MAX, deployments: 0, inference_services: 0, nodes: 0, webhook_lag: 0 });
-    let output = until_it_is_named(&machine, 4).await;
+    machine.server.pace(Pace { crds: 1_000_000, deployments: 0, inference_services: 0, nodes: 0, webhook_lag: 0 });
+    let output = until_it_is_named(&machine, "CRD_NOT_ESTABLISHED", 4).await;
     late(&output, "CRD_NOT_ESTABLISHED", &["crds/served", "custom resources are not served yet"]);
 }
 
@@ -106,7 +106,7 @@ async fn a_webhook_whose_certificate_is_not_trusted() {
     let machine = Machine::new().await;
     let why = "Post \"https://cert-manager-webhook.cert-manager.svc:443/validate?timeout=30s\": tls: failed to verify certificate: x509: certificate signed by unknown authority";
     machine.server.fault(Fault::on("/issuers?", u32::MAX, FaultKind::webhook("webhook.cert-manager.io", why)).method("POST"));
-    let output = until_it_is_named(&machine, 4).await;
+    let output = until_it_is_named(&machine, "WEBHOOK_CERT", 4).await;
     late(&output, "WEBHOOK_CERT", &["cert-manager/webhook/issuers", "x509"]);
 }
 
@@ -115,7 +115,7 @@ async fn a_webhook_whose_certificate_is_not_trusted() {
 async fn a_host_under_another_domain() {
     let machine = Machine::new().await;
     machine.server.world().domain = "knative.internal".into();
-    let output = until_it_is_named(&machine, 4).await;
+    let output = until_it_is_named(&machine, "GATEWAY_404", 4).await;
     let told = late(&output, "GATEWAY_404", &["predict/answer", "sklearn-iris.kserve-test.example.com answered 404"]);
     assert!(told.hint.contains("domain"), "{told:?}");
 }

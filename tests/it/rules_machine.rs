@@ -108,7 +108,7 @@ async fn a_proxy_that_does_not_answer() {
 async fn a_download_that_is_gone() {
     let proxy = TlsProxy::start(404, b"Not Found").await;
     let told = three_lines(&behind(&proxy.url(), true).await, 3, "DOWNLOAD_404");
-    assert!(told.cause.contains("github.com") && told.hint.contains("--bundle"), "{told:?}");
+    assert!(told.cause.contains("githubusercontent.com") && told.hint.contains("--bundle"), "{told:?}");
     assert!(!proxy.asked().is_empty());
 }
 
