@@ -28,7 +28,7 @@ pub(crate) fn late(output: &Output, id: &str, parts: &[&str]) -> Told {
 pub(crate) async fn until_it_is_named(machine: &Machine, id: &str, mut seconds: u64) -> Output {
     loop {
         let output = machine.up(&["--timeout", &format!("{seconds}s")]).await;
-        if error_id(&output) == Some(id) || seconds > 40 {
+        if error_id(&output) == Some(id) || seconds > 20 {
             return output;
         }
         seconds *= 2;
