@@ -2,18 +2,23 @@
 
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use crate::app::App;
 use crate::bundle::{Bundle, Index};
-use crate::catalog::embedded;
+use crate::catalog::{embedded, yaml};
 use crate::cluster::Cluster;
 use crate::config::{ClusterPaths, Settings};
 use crate::error::{Exit, Failure};
-use crate::plan::{Plan, build};
-use crate::stages::{free_port, owner, taken};
+use crate::plan::{GATEWAY_NODE_PORT, Plan, build};
+use crate::stages::{connect, free_port, owner, taken};
 use crate::state::{State, persist};
 
 /// The bundle's index as it was when the cluster was made: a second `up` needs no bundle.
 const INDEX: &str = "bundle.json";
+
+/// Of the API server within a node.
+const API_PORT: u16 = 6443;
 
 /// What is known before anything is done.
 pub(super) struct Session {
@@ -31,11 +36,17 @@ impl Session {
     pub(super) async fn open(app: &App) -> Result<Self, Failure> {
         let settings = app.settings.clone();
         let paths = settings.paths.cluster(&settings.name);
-        let state = State::read(&paths.state)?;
+        let read = State::read(&paths.state)?;
         let mut notes = Vec::new();
-        let bundle = bundle(&settings, &paths, state.as_ref()).await?;
+        let lost = if read.is_none() { lost(&settings, &paths).await } else { None };
+        let bundle = bundle(&settings, &paths, read.as_ref(), lost.is_some()).await?;
         let catalog = embedded::catalog()?;
         let mut plan = build(&settings, &catalog, bundle.as_ref().map(|(index, _)| index))?;
+        let state = read.or_else(|| {
+            let port = lost?;
+            notes.push(format!("the state of cluster {} was lost, and is made again from the cluster", settings.name));
+            Some(State { created: true, port: Some(port), ..State::fresh(&plan) })
+        });
         if let Some(state) = state.as_ref().filter(|state| state.created) {
             same_cluster(state, &plan, &settings)?;
         }
@@ -56,8 +67,24 @@ impl Session {
     }
 }
 
+/// The mapped port of a cluster of ours whose `state.json` is gone: what proves it ours is the private kubeconfig beside it, which
+/// names the API server's port of just that node.
+async fn lost(settings: &Settings, paths: &ClusterPaths) -> Option<u16> {
+    let ours: Value = yaml::parse(&fs_err::tokio::read_to_string(&paths.kubeconfig).await.ok()?, "kubeconfig").ok()?;
+    let server = ours.pointer("/clusters/0/cluster/server")?.as_str()?;
+    let engine = connect(&settings.environment).await.ok()?;
+    let nodes = engine.nodes(settings.name.as_str()).await.ok()?;
+    let node = nodes.iter().find(|node| node.host_port(API_PORT).is_some_and(|port| server.ends_with(&format!(":{port}"))))?;
+    node.host_port(GATEWAY_NODE_PORT)
+}
+
 /// The named bundle, or the one that this cluster was made from.
-async fn bundle(settings: &Settings, paths: &ClusterPaths, state: Option<&State>) -> Result<Option<(Index, Option<PathBuf>)>, Failure> {
+async fn bundle(
+    settings: &Settings,
+    paths: &ClusterPaths,
+    state: Option<&State>,
+    lost: bool,
+) -> Result<Option<(Index, Option<PathBuf>)>, Failure> {
     if let Some(path) = settings.bundle.clone() {
         let opened = tokio::task::spawn_blocking({
             let path = path.clone();
@@ -68,7 +95,7 @@ async fn bundle(settings: &Settings, paths: &ClusterPaths, state: Option<&State>
         return Ok(Some((opened.index().clone(), Some(path))));
     }
     let kept = paths.folder.join(INDEX);
-    if state.is_none_or(|state| !state.created) || !kept.exists() {
+    if !(lost || state.is_some_and(|state| state.created)) || !kept.exists() {
         return Ok(None);
     }
     let text = fs_err::tokio::read(&kept).await.map_err(|error| Failure::internal(error.to_string()))?;

@@ -11,7 +11,8 @@ use super::{DockerError, Endpoint};
 
 /// Bound on one request with an answer.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-const PING_TIMEOUT: Duration = Duration::from_secs(5);
+/// A laptop that is busy with something else answers late; one without an engine refuses at once.
+const PING_TIMEOUT: Duration = Duration::from_secs(15);
 /// Transfers are bounded by their idle time instead.
 const STREAM_TIMEOUT: Duration = Duration::from_hours(24);
 /// Docker 20.10: the first with private cgroup namespaces, which kind needs on cgroup v2.
@@ -59,7 +60,7 @@ pub struct Facts {
 }
 
 impl Engine {
-    /// Pings for at most five seconds, agrees on an API version, and refuses an engine that is too old for kind.
+    /// Pings for at most 15 seconds, agrees on an API version, and refuses an engine that is too old for kind.
     pub async fn connect(endpoint: &Endpoint) -> Result<Self, DockerError> {
         let failed = |error: &Bollard| DockerError::from_bollard("ask the engine", error, &endpoint.host, &endpoint.source);
         let docker = Docker::connect_with_host(&endpoint.host).map_err(|error| failed(&error))?.with_timeout(PING_TIMEOUT);
@@ -73,7 +74,9 @@ impl Engine {
         });
         let (docker, version) = match asked.await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(Bollard::RequestTimeoutError)) | Err(_) => return Err(unreachable("no answer within 5 s".into())),
+            Ok(Err(Bollard::RequestTimeoutError)) | Err(_) => {
+                return Err(unreachable(format!("no answer within {} s", PING_TIMEOUT.as_secs())));
+            }
             Ok(Err(error)) => {
                 return Err(match failed(&error) {
                     DockerError::Refused { code: None, message, .. } => unreachable(message),
@@ -218,7 +221,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let endpoint = fake(folder.path(), None);
         let error = Engine::connect(&endpoint).await.unwrap_err();
-        assert_eq!((error.id(), error.to_string().contains("no answer within 5 s")), ("ENGINE_UNREACHABLE", true), "{error}");
+        assert_eq!((error.id(), error.to_string().contains("no answer within 15 s")), ("ENGINE_UNREACHABLE", true), "{error}");
         let missing = Endpoint { host: format!("unix://{}/none.sock", folder.path().display()), source: "DOCKER_HOST".into() };
         let error = Engine::connect(&missing).await.unwrap_err();
         assert!(error.to_string().contains("none.sock (from DOCKER_HOST)"), "{error}");

@@ -208,7 +208,7 @@ impl Explain for DockerError {
                 "the engine is overloaded or hangs: look at `docker ps`, restart it, and run the same command again".into()
             }
             Self::Command { stderr, .. } => rules::find(Source::Engine, "", stderr)?.rule.hint.into(),
-            Self::Refused { .. } | Self::Io { .. } => return None,
+            Self::Refused { .. } | Self::Io { .. } => rules::rule("ENGINE_ERROR")?.hint.into(),
         })
     }
 

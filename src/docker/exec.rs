@@ -17,7 +17,7 @@ const CHUNK: usize = 128 * 1024;
 const KEEP: usize = 8 * 1024 * 1024;
 const TAIL: usize = 2000;
 /// How long an exit code may come after the last output.
-const EXIT_CODE_WITHIN: Duration = Duration::from_secs(10);
+const EXIT_CODE_WITHIN: Duration = Duration::from_mins(1);
 
 /// How a command ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

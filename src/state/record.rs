@@ -125,13 +125,13 @@ impl State {
 
     /// Reads a state; `None` where there is none.
     pub fn read(path: &Path) -> Result<Option<Self>, StateError> {
-        let text = match fs::read_to_string(path) {
+        let text = match fs::read(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(StateError::Io(error)),
         };
         let damaged = |error: serde_json::Error| StateError::Damaged { path: path.display().to_string(), message: error.to_string() };
-        let value: serde_json::Value = serde_json::from_str(&text).map_err(damaged)?;
+        let value: serde_json::Value = serde_json::from_slice(&text).map_err(damaged)?;
         let version = value.get("version").and_then(serde_json::Value::as_u64).unwrap_or(0);
         if version > u64::from(VERSION) {
             return Err(StateError::Newer { path: path.display().to_string(), found: version, known: VERSION });
@@ -186,6 +186,9 @@ mod tests {
         fs::write(&path, "{\"version\": 2}").unwrap();
         assert!(matches!(State::read(&path), Err(StateError::Newer { found: 2, .. })));
         fs::write(&path, "{\"version\": 1").unwrap();
+        assert!(matches!(State::read(&path), Err(StateError::Damaged { .. })));
+        // A torn write is no trouble with the disk's rights, whose hint it got.
+        fs::write(&path, b"{\"version\": 1, \"name\": \"\xff").unwrap();
         assert!(matches!(State::read(&path), Err(StateError::Damaged { .. })));
     }
 }

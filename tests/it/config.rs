@@ -169,7 +169,7 @@ async fn a_state_that_cannot_be_read() {
     let machine = Machine::new().await;
     fs_err::create_dir_all(machine.state_folder()).unwrap();
     let path = machine.state_folder().join("state.json");
-    for text in ["{\"version\": 2}", "{\"version\": 1", "{\"version\": 1}"] {
+    for text in ["{\"version\": 2}", "{\"version\": 1", "{\"version\": 1}", "\u{0}"] {
         fs_err::write(&path, text).unwrap();
         for arguments in [&["up"][..], &["status"], &["plan"], &["predict"]] {
             let output = machine.quickstart(arguments).await.expect(3);

@@ -85,6 +85,28 @@ async fn a_stopped_node_is_started_and_kept() {
     assert_eq!(machine.kind.calls().iter().filter(|call| call.starts_with("create")).count(), 1);
 }
 
+/// The engine does not start what is paused: it asks for `unpause`, and every `up` failed with just that (seen on the real engine).
+#[tokio::test]
+async fn a_paused_node_runs_again() {
+    let machine = Machine::up_and_running().await;
+    machine.engine.state().states.insert("quickstart-control-plane".into(), "paused".into());
+    machine.up(&[]).await.expect(0);
+    assert!(machine.engine.state().states.is_empty(), "the container runs again");
+}
+
+/// `state.json` was lost while the cluster runs: its port was "taken by docker-proxy", and then the cluster was called somebody else's.
+#[tokio::test]
+async fn a_state_that_was_lost_is_made_again_from_the_cluster() {
+    let machine = Machine::up_and_running().await;
+    fs_err::remove_file(machine.state_folder().join("state.json")).unwrap();
+    machine.up(&[]).await.expect(0);
+    let state = machine.state();
+    assert_eq!((&state["created"], &state["port"]), (&serde_json::json!(true), &serde_json::json!(machine.port)));
+    assert_eq!(machine.kind.calls().iter().filter(|call| call.starts_with("create")).count(), 1);
+    machine.quickstart(&["down"]).await.expect(0);
+    assert!(machine.kind.state.clusters().is_empty());
+}
+
 /// A cluster that was deleted with `kind delete cluster`: the journal of the old one must not be believed.
 #[tokio::test]
 async fn a_cluster_that_is_gone_is_made_again() {

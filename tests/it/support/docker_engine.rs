@@ -226,6 +226,9 @@ impl DockerEngine {
                 engine.node_images.remove(&node);
                 Reply::empty(204)
             }
+            ("POST", ["start"]) if engine.states.get(&node).is_some_and(|state| state == "paused") => {
+                Reply::json(409, &json!({"message": "cannot start a paused container, try unpause instead"}))
+            }
             ("POST", ["start" | "unpause" | "restart"]) => {
                 engine.states.remove(&node);
                 Reply::empty(204)

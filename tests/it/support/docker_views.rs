@@ -19,7 +19,7 @@ pub fn info(engine: &Engine) -> Value {
 pub fn summary(engine: &Engine, cluster: &ClusterRecord) -> Value {
     let state = engine.states.get(&cluster.node()).map_or("running", String::as_str);
     let ports: Vec<Value> = cluster
-        .ports()
+        .published()
         .map(|(inside, outside)| json!({"IP": "127.0.0.1", "PrivatePort": inside, "PublicPort": outside, "Type": "tcp"}))
         .collect();
     json!({"Id": cluster.id(), "Names": [format!("/{}", cluster.node())], "Image": cluster.image, "ImageID": "sha256:0", "Created": 1, "State": state, "Status": "Up 1 minute",
@@ -34,7 +34,7 @@ fn labels(cluster: &ClusterRecord) -> Value {
 pub fn inspect(engine: &Engine, cluster: &ClusterRecord) -> Value {
     let state = engine.states.get(&cluster.node()).map_or("running", String::as_str);
     let ports: serde_json::Map<String, Value> = cluster
-        .ports()
+        .published()
         .map(|(inside, outside)| (format!("{inside}/tcp"), json!([{"HostIp": "127.0.0.1", "HostPort": outside.to_string()}])))
         .collect();
     json!({"Id": cluster.id(), "Name": format!("/{}", cluster.node()), "Image": "sha256:0", "Created": "2026-01-01T00:00:00Z",

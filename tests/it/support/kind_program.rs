@@ -22,6 +22,8 @@ pub struct ClusterRecord {
     pub image: String,
     /// The configuration it was made from.
     pub config: String,
+    /// The API server's port on the host.
+    pub api: u16,
 }
 
 impl ClusterRecord {
@@ -43,6 +45,11 @@ impl ClusterRecord {
     /// Mapped ports: inside, outside.
     pub fn ports(&self) -> impl Iterator<Item = (u16, u16)> + '_ {
         numbers(&self.config, "containerPort").into_iter().zip(numbers(&self.config, "hostPort"))
+    }
+
+    /// All that the engine publishes: the mapped ports and the API server's, which kind adds.
+    pub fn published(&self) -> impl Iterator<Item = (u16, u16)> + '_ {
+        self.ports().chain([(6443, self.api)])
     }
 }
 
@@ -85,7 +92,9 @@ impl KindState {
         let configured =
             config.split("image").nth(1).and_then(|rest| rest.trim_start_matches(['"', ':', ' ']).split(['"', '\n', ',']).next());
         let image = configured.unwrap_or(image).to_owned();
-        Some(ClusterRecord { name: name.to_owned(), serial: serial.parse().ok()?, image, config })
+        let server = fs_err::read_to_string(self.0.join("server")).unwrap_or_default();
+        let api = server.rsplit(':').next().and_then(|port| port.trim().parse().ok()).unwrap_or_default();
+        Some(ClusterRecord { name: name.to_owned(), serial: serial.parse().ok()?, image, config, api })
     }
 
     /// Takes a cluster away, as removing its containers would.
@@ -115,6 +124,7 @@ impl KindProgram {
         let this = Self { state: KindState::new(state), path };
         let script = SCRIPT.replace("@STATE@", &state.display().to_string()).replace("@SERVER@", server);
         fs_err::write(&this.path, script).unwrap();
+        fs_err::write(state.join("server"), server).unwrap();
         fs_err::set_permissions(&this.path, std::fs::Permissions::from_mode(0o755)).unwrap();
         this.version("0.30.0");
         this
