@@ -1,19 +1,29 @@
 //! `doctor`.
 
-use serde_json::json;
+use std::time::Duration;
 
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::session;
 use crate::app::App;
 use crate::bundle::{Bundle, Index};
 use crate::catalog::embedded;
-use crate::cli::{Doctor, DoctorOutput};
-use crate::doctor::{Place, look};
+use crate::cli::{Doctor, DoctorOutput, DoctorRoute, DoctorWay, TableOutput};
+use crate::doctor::{Diagnosis, Place, fix, look, trace};
 use crate::error::{Exit, Failure};
-use crate::report::{doctor_short, doctor_table, document, error_list};
+use crate::report::{doctor_short, doctor_table, document, error_list, route_table};
 use crate::rules;
 use crate::state::State;
 
+/// Between two looks of `--wait`.
+const PAUSE: Duration = Duration::from_secs(1);
+
 pub(super) async fn run(app: &App, arguments: &Doctor) -> Result<Exit, Failure> {
     let palette = app.printer.data_palette();
+    if let Some(DoctorWay::Route(route)) = &arguments.way {
+        return until_cancelled(app, Box::pin(way(app, route))).await;
+    }
     if arguments.list {
         match arguments.output {
             DoctorOutput::Json => app.data(&document(&json!({"version": 1, "errors": rules::all()}))?)?,
@@ -21,23 +31,55 @@ pub(super) async fn run(app: &App, arguments: &Doctor) -> Result<Exit, Failure> 
         }
         return Ok(Exit::Ok);
     }
-    let catalog = embedded::catalog()?;
-    let index = tokio::select! {
-        () = app.cancel.cancelled() => return Err(interrupted()),
-        index = bundle(app) => index,
-    };
-    let place =
-        Place { settings: &app.settings, catalog: &catalog, bundle: index.as_ref().map(|index| index.as_ref().map_err(Clone::clone)) };
-    let diagnosis = tokio::select! {
-        () = app.cancel.cancelled() => return Err(interrupted()),
-        diagnosis = Box::pin(look(&place)) => diagnosis?,
-    };
+    let diagnosis = until_cancelled(app, Box::pin(examine(app, arguments))).await?;
     match arguments.output {
         DoctorOutput::Json => app.data(&document(&diagnosis)?)?,
         DoctorOutput::Table => app.data(doctor_table(&diagnosis, palette).trim_end())?,
         DoctorOutput::Short => app.data(doctor_short(&diagnosis, palette).trim_end())?,
     }
-    Ok(diagnosis.exit())
+    Ok(diagnosis.code())
+}
+
+/// Mends where that was asked for, looks, and looks again while something may settle and there is time.
+async fn examine(app: &App, arguments: &Doctor) -> Result<Diagnosis, Failure> {
+    let until = arguments.wait.map(|wait| Instant::now() + wait);
+    let catalog = embedded::catalog()?;
+    let mut index = bundle(app).await;
+    let mut fixed = None;
+    if arguments.fix {
+        fixed = Some(fix(&place(app, &catalog, index.as_ref())).await?);
+        // The bundle's index may have gone with a state.
+        index = bundle(app).await;
+    }
+    let place = place(app, &catalog, index.as_ref());
+    let mut diagnosis = look(&place, None).await?;
+    while diagnosis.may_settle() && until.is_some_and(|until| Instant::now() + PAUSE < until) {
+        tokio::time::sleep(PAUSE).await;
+        diagnosis = look(&place, Some(&diagnosis)).await?;
+    }
+    (diagnosis.fixed, diagnosis.left) = fixed.map(|fixed| (fixed.done, fixed.left)).unzip();
+    Ok(diagnosis)
+}
+
+fn place<'a>(app: &'a App, catalog: &'a crate::catalog::Catalog, index: Option<&'a Result<Index, Failure>>) -> Place<'a> {
+    Place { settings: &app.settings, catalog, bundle: index.map(|index| index.as_ref().map_err(Clone::clone)) }
+}
+
+async fn way(app: &App, arguments: &DoctorRoute) -> Result<Exit, Failure> {
+    let (state, paths) = session::existing(app)?;
+    let route = trace(&session::cluster(&paths).await?, &state, &arguments.namespace, &arguments.service).await?;
+    match arguments.output {
+        TableOutput::Json => app.data(&document(&route)?)?,
+        TableOutput::Table => app.data(route_table(&route, app.printer.data_palette()).trim_end())?,
+    }
+    Ok(route.code())
+}
+
+async fn until_cancelled<T>(app: &App, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::select! {
+        () = app.cancel.cancelled() => Err(interrupted()),
+        answer = work => answer,
+    }
 }
 
 /// The index of the named bundle, else the one that was kept beside the state of a cluster made from a bundle.
@@ -61,5 +103,6 @@ pub(super) async fn bundle(app: &App) -> Option<Result<Index, Failure>> {
 }
 
 fn interrupted() -> Failure {
-    Failure::new("INTERRUPTED", Exit::Interrupted, "interrupted").hint("`quickstart doctor` changes nothing: run it again at any time")
+    Failure::new("INTERRUPTED", Exit::Interrupted, "interrupted")
+        .hint("run `quickstart doctor` again at any time: what it does it does as a whole")
 }

@@ -120,7 +120,7 @@ fn watch_signals(cancel: CancellationToken) {
 }
 
 fn wants_json(cli: &Cli) -> bool {
-    use crate::cli::{DoctorOutput, EventsOutput, PlanOutput, TableOutput, TextOutput};
+    use crate::cli::{DoctorOutput, DoctorWay, EventsOutput, PlanOutput, TableOutput, TextOutput};
     match &cli.verb {
         Verb::Up(up) => up.output == EventsOutput::Json,
         Verb::Down(down) => down.output == EventsOutput::Json,
@@ -128,7 +128,10 @@ fn wants_json(cli: &Cli) -> bool {
         Verb::Plan(plan) => plan.output == PlanOutput::Json,
         Verb::Predict(predict) => predict.output == TextOutput::Json,
         Verb::Config(crate::cli::ConfigCommand::Show(show)) => show.output == TableOutput::Json,
-        Verb::Doctor(doctor) => doctor.output == DoctorOutput::Json,
+        Verb::Doctor(doctor) => match &doctor.way {
+            Some(DoctorWay::Route(route)) => route.output == TableOutput::Json,
+            None => doctor.output == DoctorOutput::Json,
+        },
         _ => false,
     }
 }

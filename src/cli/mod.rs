@@ -25,7 +25,7 @@ use clap_complete::Shell;
 
 pub use bundle::{BundleCommand, BundleCreate, BundleInspect, BundleVerify};
 pub use config::{ConfigCommand, ConfigShow};
-pub use doctor::Doctor;
+pub use doctor::{Doctor, DoctorRoute, DoctorWay};
 pub use down::Down;
 pub use duration::{Span, parse_duration};
 pub use forward::{ForwardCommand, ForwardRun, ServicePort};

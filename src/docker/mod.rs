@@ -1,5 +1,6 @@
 //! The container engine, through its API: where it listens, what it is, kind's nodes in it, images, commands in containers.
 
+mod about;
 mod containerd;
 mod containers;
 mod copy;
@@ -11,6 +12,7 @@ mod images;
 mod power;
 mod reference;
 
+pub use about::About;
 pub use containerd::ContainerStore;
 pub use containers::{Node, PortMapping};
 pub use copy::ContainerFile;

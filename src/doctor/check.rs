@@ -31,12 +31,15 @@ pub struct CheckResult {
     pub hint: Option<String>,
     /// The ID that `up` would fail with, where there is one.
     pub error_id: Option<String>,
+    /// It may become ok by itself, as a pod that starts does: `--wait` asks it again.
+    pub settles: bool,
 }
 
 impl CheckResult {
     /// As it should be.
     pub fn ok(id: &str, title: &str, saw: impl Into<String>) -> Self {
-        Self { id: id.to_owned(), title: title.to_owned(), result: Outcome::Ok, saw: saw.into(), hint: None, error_id: None }
+        let saw = saw.into();
+        Self { id: id.to_owned(), title: title.to_owned(), result: Outcome::Ok, saw, hint: None, error_id: None, settles: false }
     }
 
     /// Worth knowing.
@@ -66,6 +69,13 @@ impl CheckResult {
         self
     }
 
+    /// The same, of a thing that may become ok by itself.
+    #[must_use]
+    pub fn settling(mut self) -> Self {
+        self.settles = true;
+        self
+    }
+
     /// The same, but not in the way.
     #[must_use]
     pub fn as_warning(mut self) -> Self {
@@ -90,6 +100,21 @@ impl Category {
     }
 }
 
+/// Something that `--fix` did, or left to somebody else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fix {
+    /// Which check it is about.
+    pub id: String,
+    /// What was done; or why it was not, and what would do it.
+    pub what: String,
+}
+
+impl Fix {
+    pub(super) fn new(id: &str, what: impl Into<String>) -> Self {
+        Self { id: id.to_owned(), what: what.into() }
+    }
+}
+
 /// Everything that `doctor` found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Diagnosis {
@@ -97,27 +122,58 @@ pub struct Diagnosis {
     pub version: u32,
     /// No check is an error.
     pub success: bool,
+    /// The exit code that it means.
+    pub exit: u8,
     /// Categories in the order in which things are needed.
     pub categories: Vec<Category>,
+    /// With `--fix`: what was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fixed: Option<Vec<Fix>>,
+    /// With `--fix`: what was left, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<Vec<Fix>>,
 }
 
 impl Diagnosis {
-    /// The diagnosis of these categories; one without checks is left out.
-    pub fn new(categories: Vec<Category>) -> Self {
+    /// The diagnosis of these categories; one without checks is left out. `there`: a cluster of ours is, and its engine answers.
+    ///
+    /// Warnings do not change the exit code; an error is an unmet prerequisite, or a degraded cluster once there is one.
+    pub fn new(categories: Vec<Category>, there: bool) -> Self {
         let categories: Vec<Category> = categories.into_iter().filter(|category| !category.checks.is_empty()).collect();
-        let mut diagnosis = Self { version: 1, success: true, categories };
+        let mut diagnosis = Self { version: 1, success: true, exit: 0, categories, fixed: None, left: None };
         diagnosis.success = diagnosis.count(Outcome::Error) == 0;
+        diagnosis.exit = match (diagnosis.success, there) {
+            (true, _) => Exit::Ok,
+            (false, false) => Exit::Prerequisite,
+            (false, true) => Exit::Degraded,
+        }
+        .code();
         diagnosis
+    }
+
+    /// Every check.
+    pub fn checks(&self) -> impl Iterator<Item = &CheckResult> {
+        self.categories.iter().flat_map(|category| &category.checks)
     }
 
     /// How many checks ended so.
     pub fn count(&self, outcome: Outcome) -> usize {
-        self.categories.iter().flat_map(|category| &category.checks).filter(|check| check.result == outcome).count()
+        self.checks().filter(|check| check.result == outcome).count()
     }
 
-    /// Warnings do not change the exit code; an error is an unmet prerequisite.
-    pub fn exit(&self) -> Exit {
-        if self.success { Exit::Ok } else { Exit::Prerequisite }
+    /// Is an error among them that may pass by itself?
+    pub fn may_settle(&self) -> bool {
+        self.checks().any(|check| check.result == Outcome::Error && check.settles)
+    }
+
+    /// The checks of a category.
+    pub(super) fn category(&self, name: &str) -> Option<&Category> {
+        self.categories.iter().find(|category| category.name == name)
+    }
+
+    /// The exit code.
+    pub fn code(&self) -> Exit {
+        Exit::ALL.into_iter().find(|exit| exit.code() == self.exit).unwrap_or(Exit::Internal)
     }
 }
 
@@ -140,10 +196,13 @@ mod tests {
         let warning = CheckResult::warning("b", "b is there", "hardly", "look");
         let error = CheckResult::failed("c", "c is there", &Failure::new("PORT_BUSY", Exit::StageFailed, "no").cause("really").hint("go"));
         assert_eq!((error.saw.as_str(), error.error_id.as_deref()), ("no: really", Some("PORT_BUSY")));
-        let diagnosis = Diagnosis::new(vec![Category::new("x", vec![ok, warning]), Category::new("y", Vec::new())]);
-        assert_eq!((diagnosis.exit(), diagnosis.success, diagnosis.categories.len()), (Exit::Ok, true, 1));
-        let diagnosis = Diagnosis::new(vec![Category::new("x", vec![error])]);
-        assert_eq!((diagnosis.exit(), diagnosis.success), (Exit::Prerequisite, false));
+        let diagnosis = Diagnosis::new(vec![Category::new("x", vec![ok, warning]), Category::new("y", Vec::new())], true);
+        assert_eq!((diagnosis.code(), diagnosis.success, diagnosis.categories.len()), (Exit::Ok, true, 1));
+        for (there, exit) in [(false, Exit::Prerequisite), (true, Exit::Degraded)] {
+            let diagnosis = Diagnosis::new(vec![Category::new("x", vec![error.clone()])], there);
+            assert_eq!((diagnosis.code(), diagnosis.success, diagnosis.may_settle()), (exit, false, false));
+        }
+        assert!(Diagnosis::new(vec![Category::new("x", vec![error.settling()])], true).may_settle());
     }
 
     #[test]

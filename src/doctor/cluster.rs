@@ -34,7 +34,7 @@ pub(super) fn cluster(found: &Found<'_>) -> Vec<CheckResult> {
     let (id, title) = ("cluster-api", "the API server answers");
     match &found.api {
         Some(Ok(version)) => checks.push(CheckResult::ok(id, title, format!("Kubernetes {version}"))),
-        Some(Err(failure)) => checks.push(CheckResult::failed(id, title, failure)),
+        Some(Err(failure)) => checks.push(CheckResult::failed(id, title, failure).settling()),
         None => {}
     }
     checks.extend(found.status.into_iter().flat_map(problems));
@@ -62,7 +62,8 @@ fn node(name: &str, nodes: &[Node]) -> CheckResult {
     if nodes.is_empty() {
         let saw = format!("the engine has no container of cluster {name}");
         return CheckResult::error(id, title, saw, "`quickstart up` makes it again; is this the engine it was made with?")
-            .named("CLUSTER_GONE");
+            .named("CLUSTER_GONE")
+            .settling();
     }
     let stopped: Vec<String> =
         nodes.iter().filter(|node| !node.is_running()).map(|node| format!("{} is {}", node.name, node.state)).collect();
@@ -70,7 +71,7 @@ fn node(name: &str, nodes: &[Node]) -> CheckResult {
         let names: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
         return CheckResult::ok(id, title, format!("{} running", names.join(", ")));
     }
-    CheckResult::error(id, title, stopped.join(", "), "`quickstart up` starts it again").named("NOT_RUNNING")
+    CheckResult::error(id, title, stopped.join(", "), "`quickstart up` starts it again").named("NOT_RUNNING").settling()
 }
 
 /// One check for each thing that is wrong, or one that nothing is.
@@ -83,7 +84,9 @@ fn problems(report: &Report) -> Vec<CheckResult> {
     let hint = "`quickstart status` shows the whole picture; `quickstart up` goes on where it stopped";
     let numbered = report.problems.iter().zip(1..);
     numbered
-        .map(|(problem, number)| CheckResult::error(&format!("cluster-problem-{number}"), title, problem, hint).named("NOT_READY"))
+        .map(|(problem, number)| {
+            CheckResult::error(&format!("cluster-problem-{number}"), title, problem, hint).named("NOT_READY").settling()
+        })
         .collect()
 }
 

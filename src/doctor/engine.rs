@@ -11,14 +11,25 @@ const COMFORTABLE_MEMORY: u64 = 6 * GIB;
 const SHARING_DRIVERS: [&str; 6] = ["overlay2", "overlayfs", "overlay", "fuse-overlayfs", "btrfs", "zfs"];
 const BUILT_FOR: [&str; 2] = ["amd64", "arm64"];
 
-/// All checks of an engine that answered. `machine` is this program's architecture, `bundle` that of the bundle in use (both GOARCH).
-pub(super) fn engine(endpoint: &Endpoint, facts: &Facts, machine: &str, bundle: Option<&str>) -> Vec<CheckResult> {
+/// What programs and images are made for; all GOARCH.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Made<'a> {
+    /// This program.
+    pub(super) program: &'a str,
+    /// The bundle in use.
+    pub(super) bundle: Option<&'a str>,
+    /// Images of the plan that are not made for the engine's.
+    pub(super) without: &'a [String],
+}
+
+/// All checks of an engine that answered. `cgroup_driver` is empty where it does not say.
+pub(super) fn engine(endpoint: &Endpoint, facts: &Facts, made: Made<'_>, cgroup_driver: &str) -> Vec<CheckResult> {
     vec![
         reachable(endpoint, facts),
         cpus(facts),
         memory(facts),
-        architecture(&facts.architecture, machine, bundle),
-        cgroups(facts),
+        architecture(&facts.architecture, made),
+        cgroups(facts, cgroup_driver),
         storage(&facts.storage_driver),
     ]
 }
@@ -46,7 +57,7 @@ fn reachable(endpoint: &Endpoint, facts: &Facts) -> CheckResult {
 }
 
 /// Does the address name another machine?
-fn is_elsewhere(host: &str) -> bool {
+pub(super) fn is_elsewhere(host: &str) -> bool {
     let Some((scheme, rest)) = host.split_once("://") else { return false };
     let name = rest.split('/').next().unwrap_or_default();
     let name = name.rsplit_once(':').map_or(name, |(name, _)| name);
@@ -77,9 +88,9 @@ fn memory(facts: &Facts) -> CheckResult {
     CheckResult::ok(id, title, gib(facts.memory))
 }
 
-fn architecture(engine: &str, machine: &str, bundle: Option<&str>) -> CheckResult {
+fn architecture(engine: &str, made: Made<'_>) -> CheckResult {
     let (id, title) = ("engine-architecture", "programs and images fit the engine's processor");
-    if let Some(bundle) = bundle.filter(|bundle| *bundle != engine) {
+    if let Some(bundle) = made.bundle.filter(|bundle| *bundle != engine) {
         let saw = format!("the bundle is for {bundle}, the engine runs {engine}");
         return CheckResult::error(id, title, saw, format!("ask for a bundle made for {engine}")).named("BUNDLE_ARCH");
     }
@@ -87,18 +98,33 @@ fn architecture(engine: &str, machine: &str, bundle: Option<&str>) -> CheckResul
         let hint = "the images of the catalog are made for amd64 and arm64: use an engine on one of these";
         return CheckResult::error(id, title, engine, hint).named("IMAGE_ARCH");
     }
-    if engine != machine {
-        let saw = format!("the engine runs {engine}, this program {machine}");
+    if made.bundle.is_none() && !made.without.is_empty() {
+        let saw =
+            format!("{} of the images that `up` would pull are not made for {engine}: {}", made.without.len(), made.without.join(", "));
+        let hint = format!(
+            "take versions whose images are made for {engine} (`quickstart plan --set COMPONENT=VERSION` shows them), or an engine of another processor"
+        );
+        return CheckResult::error(id, title, saw, hint).named("IMAGE_ARCH");
+    }
+    if engine != made.program {
+        let saw = format!("the engine runs {engine}, this program {}", made.program);
         let hint = format!("bundles must be made for {engine}; on a Mac with Apple silicon use an arm64 engine, emulation is slow");
         return CheckResult::warning(id, title, saw, hint);
     }
     CheckResult::ok(id, title, engine)
 }
 
-fn cgroups(facts: &Facts) -> CheckResult {
+fn cgroups(facts: &Facts, driver: &str) -> CheckResult {
     let (id, title) = ("engine-cgroups", "the engine uses control groups version 2");
     match facts.cgroup_version.as_str() {
-        "2" => CheckResult::ok(id, title, "version 2"),
+        // kind, "Rootless": without a driver no limit of a pod can be set.
+        "2" if facts.rootless && driver == "none" => {
+            let hint = "let systemd delegate them: `Delegate=yes` for user@.service, then log in again (kind, \"Rootless\")";
+            CheckResult::error(id, title, "version 2, but a rootless engine without delegated controllers", hint)
+                .named("CGROUP_UNSUPPORTED")
+        }
+        "2" if driver.is_empty() => CheckResult::ok(id, title, "version 2"),
+        "2" => CheckResult::ok(id, title, format!("version 2, driver {driver}")),
         "" => CheckResult::ok(id, title, "the engine does not say"),
         old if facts.rootless => {
             let hint = "a rootless engine cannot carry a node on version 1: boot the host with systemd.unified_cgroup_hierarchy=1";
@@ -147,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_good_engine_is_all_ok_and_says_where_it_was_found() {
-        let checks = engine(&local(), &facts(), "amd64", Some("amd64"));
+        let checks = engine(&local(), &facts(), Made { program: "amd64", bundle: Some("amd64"), without: &[] }, "systemd");
         assert!(checks.iter().all(|check| check.result == Outcome::Ok), "{checks:?}");
         assert!(checks[0].saw.contains("28.2.2") && checks[0].saw.contains("(from the default socket)"), "{}", checks[0].saw);
     }
@@ -177,19 +203,32 @@ mod tests {
 
     #[test]
     fn architectures_are_compared_with_the_bundle_first() {
-        assert_eq!(architecture("amd64", "amd64", Some("arm64")).error_id.as_deref(), Some("BUNDLE_ARCH"));
-        assert_eq!(architecture("arm64", "amd64", Some("arm64")).result, Outcome::Warning);
-        assert_eq!(architecture("riscv64", "riscv64", None).result, Outcome::Error);
-        assert_eq!(architecture("arm64", "arm64", None).result, Outcome::Ok);
+        let of = |engine, program, bundle| architecture(engine, Made { program, bundle, without: &[] });
+        assert_eq!(of("amd64", "amd64", Some("arm64")).error_id.as_deref(), Some("BUNDLE_ARCH"));
+        assert_eq!(of("arm64", "amd64", Some("arm64")).result, Outcome::Warning);
+        assert_eq!(of("riscv64", "riscv64", None).result, Outcome::Error);
+        assert_eq!(of("arm64", "arm64", None).result, Outcome::Ok);
+    }
+
+    #[test]
+    fn an_image_that_is_not_made_for_the_engine_is_named_unless_a_bundle_brings_it() {
+        let without = ["kserve/x:1".to_owned()];
+        let check = architecture("arm64", Made { program: "arm64", bundle: None, without: &without });
+        assert_eq!((check.result, check.error_id.as_deref()), (Outcome::Error, Some("IMAGE_ARCH")));
+        assert!(check.saw.contains("kserve/x:1"), "{check:?}");
+        assert_eq!(architecture("arm64", Made { program: "arm64", bundle: Some("arm64"), without: &without }).result, Outcome::Ok);
     }
 
     #[test]
     fn old_control_groups_are_a_warning_and_without_root_an_error() {
-        let of = |version: &str, rootless| cgroups(&Facts { cgroup_version: version.into(), rootless, ..facts() }).result;
+        let of = |version: &str, rootless| cgroups(&Facts { cgroup_version: version.into(), rootless, ..facts() }, "systemd").result;
         assert_eq!(
             [of("2", true), of("1", false), of("1", true), of("", false)],
             [Outcome::Ok, Outcome::Warning, Outcome::Error, Outcome::Ok]
         );
+        let undelegated = cgroups(&Facts { rootless: true, ..facts() }, "none");
+        assert_eq!((undelegated.result, undelegated.error_id.as_deref()), (Outcome::Error, Some("CGROUP_UNSUPPORTED")));
+        assert!(cgroups(&facts(), "cgroupfs").saw.ends_with("driver cgroupfs"));
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 
 use super::{Cell, Palette, Table, Tone, one_line};
-use crate::doctor::{CheckResult, Diagnosis, Outcome};
+use crate::doctor::{CheckResult, Diagnosis, Outcome, Route};
 use crate::rules::Rule;
 
 /// Every check under its category, and the verdict.
 pub fn doctor_table(diagnosis: &Diagnosis, palette: Palette) -> String {
-    let mut out = String::new();
+    let mut out = mended(diagnosis, palette);
     for category in &diagnosis.categories {
         let _ = writeln!(out, "{}", palette.paint(Tone::Strong, &category.name));
         let _ = writeln!(out, "{}", "-".repeat(console::measure_text_width(&category.name)));
@@ -23,7 +23,35 @@ pub fn doctor_table(diagnosis: &Diagnosis, palette: Palette) -> String {
 /// Only what is not ok, and the verdict.
 pub fn doctor_short(diagnosis: &Diagnosis, palette: Palette) -> String {
     let checks = diagnosis.categories.iter().flat_map(|category| &category.checks).filter(|check| check.result != Outcome::Ok);
-    checks.map(|check| lines(check, palette)).collect::<String>() + &verdict(diagnosis, palette)
+    mended(diagnosis, palette) + &checks.map(|check| lines(check, palette)).collect::<String>() + &verdict(diagnosis, palette)
+}
+
+/// `doctor route`: the hops in the order of a request, and the verdict.
+pub fn route_table(route: &Route, palette: Palette) -> String {
+    let host = route.host.as_deref().map(|host| format!(" ({})", one_line(host))).unwrap_or_default();
+    let title = format!("the way to {}/{}{host}", one_line(&route.namespace), one_line(&route.name));
+    let mut out = format!("{}\n{}\n", palette.paint(Tone::Strong, &title), "-".repeat(console::measure_text_width(&title)));
+    out.extend(route.hops.iter().map(|hop| lines(hop, palette)));
+    let (tone, text) = match route.hops.last() {
+        Some(hop) if !route.success => (Tone::Bad, format!("× the way ends here: {}", one_line(&hop.id))),
+        _ => (Tone::Good, format!("✓ {} hops, a request gets through", route.hops.len())),
+    };
+    let _ = writeln!(out, "\n{}", palette.paint(tone, &text));
+    out
+}
+
+/// What `--fix` did and what it left.
+fn mended(diagnosis: &Diagnosis, palette: Palette) -> String {
+    let mut out = String::new();
+    let done = diagnosis.fixed.iter().flatten().map(|fix| (Tone::Good, "fixed", fix));
+    for (tone, word, fix) in done.chain(diagnosis.left.iter().flatten().map(|fix| (Tone::Warn, "left", fix))) {
+        let _ = writeln!(out, "{}: {}", palette.paint(tone, word), one_line(&fix.what));
+    }
+    match &diagnosis.fixed {
+        Some(_) if out.is_empty() => "nothing to fix\n\n".to_owned(),
+        _ if out.is_empty() => out,
+        _ => out + "\n",
+    }
 }
 
 /// `doctor --list`.
@@ -69,7 +97,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::doctor::Category;
+    use crate::doctor::{Category, Fix};
 
     fn diagnosis() -> Diagnosis {
         let checks = vec![
@@ -77,7 +105,7 @@ mod tests {
             CheckResult::warning("engine-cpus", "the engine has at least 2 CPUs, better 4", "2 CPUs", "give it 4"),
         ];
         let port = CheckResult::error("port", "the ingress can listen", "taken by \u{1b}[2Jx", "stop it").named("PORT_BUSY");
-        Diagnosis::new(vec![Category::new("container engine", checks), Category::new("this machine", vec![port])])
+        Diagnosis::new(vec![Category::new("container engine", checks), Category::new("this machine", vec![port])], false)
     }
 
     #[test]
@@ -109,20 +137,48 @@ mod tests {
     fn short_leaves_out_what_is_ok() {
         let short = doctor_short(&diagnosis(), Palette::plain());
         assert!(!short.contains('✓') && short.starts_with('‼') && short.contains("× the ingress"), "{short}");
-        let good = Diagnosis::new(vec![Category::new("x", vec![CheckResult::ok("a", "b", "c")])]);
+        let mut good = Diagnosis::new(vec![Category::new("x", vec![CheckResult::ok("a", "b", "c")])], false);
         assert_eq!(doctor_short(&good, Palette::plain()), "✓ 1 check, all ok\n");
+        let fix = |what: &str| Fix { id: "kubeconfig-lock".into(), what: what.into() };
+        (good.fixed, good.left) = (Some(vec![fix("removed a lock")]), Some(vec![fix("not yours")]));
+        assert_eq!(doctor_short(&good, Palette::plain()), "fixed: removed a lock\nleft: not yours\n\n✓ 1 check, all ok\n");
+        (good.fixed, good.left) = (Some(Vec::new()), Some(Vec::new()));
+        assert_eq!(doctor_short(&good, Palette::plain()), "nothing to fix\n\n✓ 1 check, all ok\n");
     }
 
     #[test]
     fn the_document_has_the_promised_form() {
         let document = serde_json::to_value(diagnosis()).unwrap();
-        assert_eq!((&document["version"], &document["success"]), (&json!(1), &json!(false)));
+        assert_eq!((&document["version"], &document["success"], &document["exit"]), (&json!(1), &json!(false), &json!(3)));
+        assert!(document.get("fixed").is_none(), "only --fix fixes");
         assert_eq!(
             document["categories"][1],
             json!({"name": "this machine", "checks": [{"id": "port", "title": "the ingress can listen", "result": "error",
-                "saw": "taken by \u{1b}[2Jx", "hint": "stop it", "error_id": "PORT_BUSY"}]})
+                "saw": "taken by \u{1b}[2Jx", "hint": "stop it", "error_id": "PORT_BUSY", "settles": false}]})
         );
         assert_eq!(document["categories"][0]["checks"][0]["hint"], json!(null));
+    }
+
+    #[test]
+    fn a_way_shows_its_hops_and_where_it_ends() {
+        let hops = vec![
+            CheckResult::ok("ready", "the InferenceService is Ready", "yes"),
+            CheckResult::error("service", "the route leads to a Service", "none", "make one").named("NOT_READY"),
+        ];
+        let mut route =
+            Route { version: 1, namespace: "ns".into(), name: "m".into(), host: Some("m.ns".into()), success: false, exit: 7, hops };
+        assert_eq!(
+            route_table(&route, Palette::plain()),
+            "the way to ns/m (m.ns)\n\
+             ----------------------\n\
+             ✓ the InferenceService is Ready: yes\n\
+             × the route leads to a Service: none\n    error[NOT_READY]: make one\n\
+             \n\
+             × the way ends here: service\n"
+        );
+        route.hops.pop();
+        route.success = true;
+        assert!(route_table(&route, Palette::plain()).ends_with("✓ 1 hops, a request gets through\n"));
     }
 
     #[test]

@@ -19,7 +19,7 @@ mod units;
 mod view;
 
 pub use bundle::bundle_summary;
-pub use doctor::{doctor_short, doctor_table, error_list};
+pub use doctor::{doctor_short, doctor_table, error_list, route_table};
 pub use failure::{failure_json, failure_text};
 pub use json::{document, line};
 pub use log::EventLog;

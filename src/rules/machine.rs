@@ -2,7 +2,7 @@
 
 use super::sign::{Sign, Source};
 use super::{Rule, named};
-use crate::error::Exit::{Deadline, Prerequisite, StageFailed};
+use crate::error::Exit::{Deadline, Degraded, Prerequisite, StageFailed};
 
 /// Words of a full disk or quota.
 const FULL: &[&str] = &["no space left on device", "disk quota exceeded"];
@@ -123,5 +123,19 @@ pub(super) const RULES: &[Rule] = &[
         &[StageFailed, Deadline],
         "the container engine did not do what it was asked for",
         "look at `docker ps`, restart the engine, run the same command again",
+    ),
+    Rule {
+        id: "CERT_EXPIRED",
+        exits: &[Degraded],
+        meaning: "a certificate of the cluster is no longer valid, or not yet",
+        hint: "`kubeadm certs renew all` in the node and a restart of it; or `quickstart down` and `up`",
+        threads: &["kind#3425"],
+        signs: &[],
+    },
+    named(
+        "CLOCK_SKEW",
+        &[Prerequisite],
+        "the engine's clock is not this machine's",
+        "set both by the network's time; Docker Desktop and colima: restart them after the machine slept",
     ),
 ];

@@ -52,6 +52,14 @@ pub(super) const RULES: &[Rule] = &[
         threads: &["kserve#2596", "kserve#2757", "kserve#1665"],
         signs: &[],
     },
+    Rule {
+        id: "GATEWAY_PENDING",
+        exits: &[Degraded],
+        meaning: "istio-ingressgateway has no external address: normal on kind, where a port of localhost is mapped instead",
+        hint: "use the URL that `quickstart status` prints; elsewhere a LoadBalancer must be provided, or `quickstart forward run`",
+        threads: &["kserve#1005", "kind#2374", "istio#40324"],
+        signs: &[],
+    },
     named(
         "GATEWAY_UNREACHABLE",
         &[NotRunning, Deadline],

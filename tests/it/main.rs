@@ -9,6 +9,8 @@ mod bundle;
 mod cancel;
 mod config;
 mod doctor;
+mod doctor_fix;
+mod doctor_route;
 mod down;
 mod errors;
 mod forward;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
+    endpoints,
     store::{Key, World},
     workloads::{self, Trouble, condition, conditions, ready},
 };
@@ -23,6 +24,7 @@ pub fn settle(world: &mut World) {
         istio(world);
         knative(world);
         inference_services(world);
+        endpoints::settle(world);
     }
     panic!("the fake controllers fight over an object");
 }

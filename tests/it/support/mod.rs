@@ -16,6 +16,7 @@ pub mod docker_engine;
 mod docker_exec;
 mod docker_images;
 mod docker_views;
+mod endpoints;
 pub mod faults;
 mod filters;
 pub mod gateway;
