@@ -47,15 +47,15 @@ async fn examine(app: &App, arguments: &Doctor) -> Result<Diagnosis, Failure> {
     let mut index = bundle(app).await;
     let mut fixed = None;
     if arguments.fix {
-        fixed = Some(fix(&place(app, &catalog, index.as_ref())).await?);
+        fixed = Some(Box::pin(fix(&place(app, &catalog, index.as_ref()))).await?);
         // The bundle's index may have gone with a state.
         index = bundle(app).await;
     }
     let place = place(app, &catalog, index.as_ref());
-    let mut diagnosis = look(&place, None).await?;
+    let mut diagnosis = Box::pin(look(&place, None)).await?;
     while diagnosis.may_settle() && until.is_some_and(|until| Instant::now() + PAUSE < until) {
         tokio::time::sleep(PAUSE).await;
-        diagnosis = look(&place, Some(&diagnosis)).await?;
+        diagnosis = Box::pin(look(&place, Some(&diagnosis))).await?;
     }
     (diagnosis.fixed, diagnosis.left) = fixed.map(|fixed| (fixed.done, fixed.left)).unzip();
     Ok(diagnosis)

@@ -48,7 +48,7 @@ pub async fn fix(place: &Place<'_>) -> Result<Fixed, Failure> {
     let mut fixed = Fixed::default();
     kubeconfig_lock(place.settings, &mut fixed).await?;
     files(place.settings, &mut fixed).await?;
-    match seen::engine(place.settings).await {
+    match Box::pin(seen::engine(place.settings)).await {
         Ok(seen) => {
             clusters(place.settings, &seen, &mut fixed).await?;
             inotify(&seen, &mut fixed).await?;
@@ -194,7 +194,7 @@ async fn inotify(seen: &Seen, fixed: &mut Fixed) -> Result<(), Failure> {
     match written {
         Ok(done) if done.is_empty() => {}
         Ok(done) => {
-            fixed.done(ID, format!("set {} until the next start of this machine; to keep it: a file in /etc/sysctl.d/", done.join(", ")))
+            fixed.done(ID, format!("set {} until the next start of this machine; to keep it: a file in /etc/sysctl.d/", done.join(", ")));
         }
         Err(error) => fixed.left(ID, format!("{error}: {RAISE}")),
     }

@@ -175,7 +175,7 @@ fn is_temporary(name: &str) -> bool {
 
 /// A download locks the part that it writes.
 fn held(path: &Path) -> bool {
-    std::fs::File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
+    fs_err::File::open(path).is_ok_and(|file| matches!(file.into_parts().0.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
 }
 
 #[cfg(test)]
@@ -240,7 +240,7 @@ mod tests {
         let later = now + Duration::from_secs(4000);
         let found = old_files(&paths, later);
         assert_eq!(found.len(), 2, "{found:?}");
-        let part = std::fs::File::open(paths.cache.join(&names[1])).unwrap();
+        let part = fs_err::File::open(paths.cache.join(&names[1])).unwrap().into_parts().0;
         part.lock().unwrap();
         assert_eq!(old_files(&paths, later).len(), 1, "a download holds its part");
         let check = unfinished(&found);

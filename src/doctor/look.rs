@@ -113,7 +113,7 @@ pub(super) fn with_containers(mut known: Vec<leftovers::Known>, clusters: Option
 
 /// The engine, and what only a command in a node tells.
 async fn in_engine(settings: &Settings, installed: bool) -> (Result<Seen, Failure>, machine::Inotify, String) {
-    let seen = match seen::engine(settings).await {
+    let seen = match Box::pin(seen::engine(settings)).await {
         Ok(seen) => seen,
         Err(failure) => return (Err(failure), machine::Inotify::default(), String::new()),
     };

@@ -188,17 +188,14 @@ fn virtual_service(facts: &Facts, host: &str) -> CheckResult {
         let gateways = strings(object, "/spec/gateways");
         strings(object, "/spec/hosts").contains(&host) && gateways.iter().any(|gateway| *gateway != "mesh")
     });
-    match found {
-        Some(object) => {
-            let gateways = strings(object, "/spec/gateways").join(", ");
-            CheckResult::ok(id, title, format!("VirtualService {} on {gateways}", text(object, "/metadata/name")))
-        }
-        None => {
-            let saw = format!("no VirtualService of {} names {host}", facts.namespace);
-            let hint = "KServe's controller makes it: `kubectl -n kserve logs deploy/kserve-controller-manager`; deleting the VirtualService's owner's pod or `quickstart up` makes it look again";
-            CheckResult::error(id, title, saw, hint).named("GATEWAY_404")
-        }
+    if let Some(object) = found {
+        let gateways = strings(object, "/spec/gateways").join(", ");
+        return CheckResult::ok(id, title, format!("VirtualService {} on {gateways}", text(object, "/metadata/name")));
     }
+    let saw = format!("no VirtualService of {} names {host}", facts.namespace);
+    let hint = "KServe's controller makes it: `kubectl -n kserve logs deploy/kserve-controller-manager`; \
+                `kubectl -n kserve rollout restart deploy/kserve-controller-manager` makes it look again";
+    CheckResult::error(id, title, saw, hint).named("GATEWAY_404")
 }
 
 /// Knative's part, and the Service that it leads to.

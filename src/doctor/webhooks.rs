@@ -1,6 +1,7 @@
 //! The admission webhooks of the components: one that nobody answers stops every write it is asked about.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde_json::Value;
 
@@ -90,7 +91,7 @@ fn listed(names: &[&str]) -> String {
     const SHOWN: usize = 3;
     let mut all = names[..names.len().min(SHOWN)].join(", ");
     if names.len() > SHOWN {
-        all.push_str(&format!(" and {} more", names.len() - SHOWN));
+        let _ = write!(all, " and {} more", names.len() - SHOWN);
     }
     all
 }
