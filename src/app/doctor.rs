@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::bundle::{Bundle, Index};
 use crate::catalog::embedded;
 use crate::cli::{Doctor, DoctorOutput, DoctorRoute, DoctorWay, TableOutput};
-use crate::doctor::{Diagnosis, Place, fix, look, trace};
+use crate::doctor::{Diagnosis, Place, fix, look, look_again, trace};
 use crate::error::{Exit, Failure};
 use crate::report::{doctor_short, doctor_table, document, error_list, route_table};
 use crate::rules;
@@ -52,10 +52,10 @@ async fn examine(app: &App, arguments: &Doctor) -> Result<Diagnosis, Failure> {
         index = bundle(app).await;
     }
     let place = place(app, &catalog, index.as_ref());
-    let mut diagnosis = Box::pin(look(&place, None)).await?;
+    let mut diagnosis = look(&place).await?;
     while diagnosis.may_settle() && until.is_some_and(|until| Instant::now() + PAUSE < until) {
         tokio::time::sleep(PAUSE).await;
-        diagnosis = Box::pin(look(&place, Some(&diagnosis))).await?;
+        diagnosis = look_again(&place, &diagnosis).await?;
     }
     (diagnosis.fixed, diagnosis.left) = fixed.map(|fixed| (fixed.done, fixed.left)).unzip();
     Ok(diagnosis)

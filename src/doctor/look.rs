@@ -42,11 +42,23 @@ impl Place<'_> {
     }
 }
 
-/// The whole diagnosis. `before`: an earlier one of the same run, whose look at the network is good enough.
+/// The whole diagnosis.
 ///
 /// # Errors
 /// A defect of ours only: what is wrong with the machine is in the diagnosis.
-pub async fn look(place: &Place<'_>, before: Option<&Diagnosis>) -> Result<Diagnosis, Failure> {
+pub async fn look(place: &Place<'_>) -> Result<Diagnosis, Failure> {
+    Box::pin(examine(place, None)).await
+}
+
+/// The same once more in the same run: what `before` saw of the network is good enough.
+///
+/// # Errors
+/// As [`look`].
+pub async fn look_again(place: &Place<'_>, before: &Diagnosis) -> Result<Diagnosis, Failure> {
+    Box::pin(examine(place, Some(before))).await
+}
+
+async fn examine(place: &Place<'_>, before: Option<&Diagnosis>) -> Result<Diagnosis, Failure> {
     let Settings { environment, paths, name, .. } = place.settings;
     let cluster_paths = paths.cluster(name);
     let minimum = Version::parse(&place.catalog.kind.minimum).map_err(|error| Failure::internal(error.to_string()))?;

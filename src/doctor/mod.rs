@@ -26,6 +26,6 @@ mod webhooks;
 
 pub use check::{Category, CheckResult, Diagnosis, Fix, Outcome};
 pub use fix::{Fixed, fix};
-pub use look::{Place, look};
+pub use look::{Place, look, look_again};
 pub use route::Route;
 pub use trace::trace;
