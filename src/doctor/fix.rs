@@ -148,6 +148,10 @@ async fn take_away(known: &Known, remnant: Remnant, seen: &Seen) -> Result<Strin
         }
         Remnant::Gone if !nodes.is_empty() => return Err(format!("cluster {name} is there again")),
         Remnant::Gone => {
+            let engine = now.state.as_ref().and_then(|state| state.engine.as_ref());
+            if let Some(other) = engine.filter(|engine| **engine != seen.engine.endpoint().host) {
+                return Err(format!("cluster {name} was made on the engine at {other}, which was not asked"));
+            }
             if answers(known).await {
                 return Err(format!(
                     "the API server of cluster {name} answers, though this engine has no container of it: is it another engine's?"

@@ -130,10 +130,19 @@ struct Section {
     indent: usize,
 }
 
-/// The list in block style, or an empty one; `None` when it is written in another style.
-fn section(lines: &[&str], name: &str) -> Option<Option<Section>> {
+/// How a list is written.
+enum Written {
+    /// Not at all.
+    Absent,
+    /// In block style, or empty.
+    Block(Section),
+    /// In a way that cannot be edited line by line.
+    Otherwise,
+}
+
+fn section(lines: &[&str], name: &str) -> Written {
     let Some(key) = lines.iter().position(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(':'))) else {
-        return Some(None);
+        return Written::Absent;
     };
     let value = lines[key][name.len() + 1..].split(" #").next().unwrap_or_default().trim();
     let inside = |line: &&str| line.starts_with([' ', '-', '#']) || line.trim().is_empty();
@@ -143,15 +152,19 @@ fn section(lines: &[&str], name: &str) -> Option<Option<Section>> {
     }
     let first = lines[key + 1..end].iter().find(|line| line.trim_start().starts_with('-'));
     match (value, first) {
-        ("" | "[]" | "null" | "~", None) if end == key + 1 => Some(Some(Section { key, items: end..end, indent: 0 })),
-        ("", Some(first)) => Some(Some(Section { key, items: key + 1..end, indent: first.len() - first.trim_start().len() })),
-        _ => None,
+        ("" | "[]" | "null" | "~", None) if end == key + 1 => Written::Block(Section { key, items: end..end, indent: 0 }),
+        ("", Some(first)) => Written::Block(Section { key, items: key + 1..end, indent: first.len() - first.trim_start().len() }),
+        _ => Written::Otherwise,
     }
 }
 
 fn without_item(text: &str, name: &str, item: &str) -> Option<String> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let Some(section) = section(&lines, name)? else { return Some(text.to_owned()) };
+    let section = match section(&lines, name) {
+        Written::Absent => return Some(text.to_owned()),
+        Written::Block(section) => section,
+        Written::Otherwise => return None,
+    };
     let starts: Vec<usize> = section.items.clone().filter(|&at| starts_item(lines[at], section.indent)).collect();
     let mut gone: Option<Range<usize>> = None;
     for (number, &start) in starts.iter().enumerate() {
@@ -184,13 +197,17 @@ fn with_item(text: &str, name: &str, item: &str) -> Option<String> {
         text.push('\n');
     }
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let Some(section) = section(&lines, name)? else { return Some(format!("{text}{name}:\n{item}")) };
+    let section = match section(&lines, name) {
+        Written::Absent => return Some(format!("{text}{name}:\n{item}")),
+        Written::Block(section) => section,
+        Written::Otherwise => return None,
+    };
     let mut after: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
     if section.items.is_empty() {
         after[section.key] = format!("{name}:\n");
     }
     let shift = " ".repeat(section.indent);
-    let item: String = item.lines().map(|line| format!("{shift}{line}\n")).collect();
+    let item = item.lines().map(|line| format!("{shift}{line}\n")).collect::<Vec<_>>().concat();
     after.insert(section.items.end, item);
     Some(after.concat())
 }
@@ -210,19 +227,16 @@ fn yaml(value: &Value, indent: usize) -> String {
         Value::Array(list) if !list.is_empty() => format!("\n{}", yaml(value, indent)),
         other => format!(" {}\n", scalar(other)),
     };
-    match value {
+    let lines: Vec<String> = match value {
         Value::Object(map) if !map.is_empty() => {
             map.iter().map(|(key, value)| format!("{pad}{}:{}", scalar(&Value::String(key.clone())), below(value))).collect()
         }
-        Value::Array(list) if !list.is_empty() => list
-            .iter()
-            .map(|value| {
-                let text = yaml(value, indent + 2);
-                format!("{pad}- {}", text.trim_start())
-            })
-            .collect(),
-        other => format!("{}\n", scalar(other)),
-    }
+        Value::Array(list) if !list.is_empty() => {
+            list.iter().map(|value| format!("{pad}- {}", yaml(value, indent + 2).trim_start())).collect()
+        }
+        other => vec![format!("{}\n", scalar(other))],
+    };
+    lines.concat()
 }
 
 /// Plain where every YAML reader takes it for a string, else JSON's form, which YAML reads.

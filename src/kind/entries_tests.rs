@@ -72,11 +72,11 @@ proptest! {
     ) {
         let pad = " ".repeat(indent);
         let list = |key: &str, value: &str| -> String {
-            let items: String = names.iter().map(|name| {
+            let items: Vec<String> = names.iter().map(|name| {
                 let note = if comment { format!("{pad}# about it\n") } else { String::new() };
                 format!("{note}{pad}- name: {}\n{pad}  {key}: {value}\n", Value::String(name.clone()))
             }).collect();
-            if items.is_empty() { format!("{key}s: []\n") } else { format!("{key}s:\n{items}") }
+            if items.is_empty() { format!("{key}s: []\n") } else { format!("{key}s:\n{}", items.concat()) }
         };
         let text = [list("cluster", "{server: s}"), list("context", "{cluster: c}"), list("user", "{}")].concat();
         let made = with(&text, &ours()).unwrap();

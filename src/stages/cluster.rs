@@ -93,9 +93,11 @@ pub fn proxies(environment: &crate::config::Environment) -> Proxies {
 
 async fn create(ctx: &Context, kind: &Kind, node_image: &str, port: u16, cancel: &CancellationToken) -> Result<(), Failure> {
     let name = ctx.plan.cluster.as_str();
+    let engine = ctx.engine()?.endpoint().host.clone();
     // A new cluster has none of what the journal of an old one says.
     ctx.change(|state| {
         state.creating = true;
+        state.engine = Some(engine);
         state.created = false;
         state.stages.clear();
     })?;

@@ -55,6 +55,9 @@ pub struct State {
     /// Path of the bundle that the cluster was made from.
     #[serde(default)]
     pub bundle: Option<String>,
+    /// Address of the engine that the node was made on.
+    #[serde(default)]
+    pub engine: Option<String>,
     /// True while the node is being made: what an interrupted run left is ours to take away.
     #[serde(default)]
     pub creating: bool,
@@ -97,6 +100,7 @@ impl State {
             patches: Vec::new(),
             demo_host: None,
             bundle: None,
+            engine: None,
             creating: false,
             created: false,
             stages: BTreeMap::new(),
