@@ -20,7 +20,7 @@ pub fn deployment(object: &Value) -> Verdict {
         return Verdict::Pending(format!("{updated} of {desired} pods created"));
     }
     if total > updated {
-        return Verdict::Pending(format!("{} old pods still end", total - updated));
+        return Verdict::Pending(format!("{} old pods still end", total.saturating_sub(updated)));
     }
     if available < desired {
         return Verdict::Pending(format!("{available} of {desired} pods available"));
