@@ -11,8 +11,19 @@ use super::{CatalogError, Filter};
 /// Reads one document into a type of ours.
 pub fn parse<T: DeserializeOwned>(text: &str, place: &str) -> Result<T, CatalogError> {
     #[expect(clippy::disallowed_methods, reason = "this is the door")]
-    serde_saphyr::from_str_with_options(text, serde_saphyr::options! { legacy_octal_numbers: true, with_snippet: false })
-        .map_err(|error| yaml_error(place, 0, &error))
+    serde_saphyr::from_str_with_options(text, options()).map_err(|error| yaml_error(place, 0, &error))
+}
+
+/// Bounds of one document: three times as deep and as large as any that is known, and aliases that cannot multiply either.
+///
+/// Without them 64 anchors, each 250 lists deep around the one before, were a value whose depth no stack holds.
+fn options() -> serde_saphyr::Options {
+    serde_saphyr::options! {
+        legacy_octal_numbers: true,
+        with_snippet: false,
+        budget: serde_saphyr::budget! { max_depth: 100, max_events: 2_000_000, max_nodes: 1_000_000 },
+        alias_limits: serde_saphyr::alias_limits! { max_replay_stack_depth: 4, max_total_replayed_events: 200_000 },
+    }
 }
 
 /// Reads the documents of a manifest that the filters want. Empty and null documents are left out.
@@ -28,11 +39,8 @@ pub fn documents(text: &str, place: &str, include: &Filter, exclude: &Filter) ->
             continue;
         }
         #[expect(clippy::disallowed_methods, reason = "this is the door")]
-        let value: Option<Value> = serde_saphyr::from_str_with_options(
-            document,
-            serde_saphyr::options! { legacy_octal_numbers: true, budget: None, with_snippet: false },
-        )
-        .map_err(|error| yaml_error(place, line, &error))?;
+        let value: Option<Value> =
+            serde_saphyr::from_str_with_options(document, options()).map_err(|error| yaml_error(place, line, &error))?;
         let Some(value) = value.filter(|value| !value.is_null()) else { continue };
         if value.get("kind").and_then(Value::as_str) == Some("List") {
             for item in value.get("items").and_then(Value::as_array).into_iter().flatten() {
@@ -146,6 +154,30 @@ mod tests {
     fn an_error_names_file_and_line() {
         let error = documents("kind: A\n---\nkind: B\nx: [1\n", "istio.yaml", &Filter::default(), &Filter::default()).unwrap_err();
         assert!(error.to_string().starts_with("istio.yaml:"), "{error}");
+    }
+
+    /// A manifest of a bundle could end the program: aliases nested lists deeper than a stack holds, or made gigabytes out of a line.
+    #[test]
+    fn aliases_neither_nest_nor_multiply_without_end() {
+        let chain = |item: &dyn Fn(usize) -> String| {
+            (0..60).fold("kind: A\n".to_owned(), |text, at| {
+                let inner = if at == 0 { "x".to_owned() } else { item(at - 1) };
+                format!("{text}a{at}: &a{at} {}{inner}{}\n", "[".repeat(90), "]".repeat(90))
+            })
+        };
+        let deep = chain(&|before| format!("*a{before}"));
+        let wide = chain(&|before| format!("*a{before}, *a{before}, *a{before}"));
+        let nested = format!("kind: A\nx: {}{}\n", "[".repeat(150), "]".repeat(150));
+        let reader = std::thread::Builder::new().stack_size(2 << 20).spawn(move || {
+            for text in [deep, wide, nested] {
+                let error = documents(&text, "t", &Filter::default(), &Filter::default()).unwrap_err();
+                assert!(error.to_string().starts_with("t:"), "{error}");
+                parse::<Value>(&text, "t").unwrap_err();
+            }
+            let within = format!("kind: A\na: &a {}x{}\nb: *a\n", "[".repeat(90), "]".repeat(90));
+            assert_eq!(one(&within)["a"], one(&within)["b"]);
+        });
+        reader.unwrap().join().unwrap();
     }
 
     #[test]
