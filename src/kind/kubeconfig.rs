@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fs_err::tokio as fs;
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::KindError;
 use super::entries;
 pub use super::entries::Entries;
+use crate::catalog::yaml;
 use crate::fetch::AtomicFile;
 
 /// A living kubectl holds the lock for milliseconds.
@@ -155,11 +157,17 @@ fn is_json(text: &str) -> bool {
     text.trim_start().starts_with('{')
 }
 
-fn context_of(text: &str) -> Option<String> {
-    let name = if is_json(text) {
-        serde_json::from_str::<Value>(text).ok()?.get(KEY)?.as_str()?.to_owned()
-    } else {
-        scalar(text.lines().find_map(value_of)?)
+/// The current context that a kubeconfig names. A text that is not YAML is read line by line.
+pub fn context_of(text: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        #[serde(default, rename = "current-context")]
+        context: Option<String>,
+    }
+    let name = match yaml::parse::<Option<Named>>(text, "kubeconfig") {
+        Ok(named) => named?.context?,
+        Err(_) if is_json(text) => return None,
+        Err(_) => scalar(text.lines().find_map(value_of)?),
     };
     (!name.is_empty()).then_some(name)
 }
@@ -191,7 +199,20 @@ fn scalar(text: &str) -> String {
     if plain.starts_with('#') || matches!(plain, "~" | "null") { String::new() } else { plain.to_owned() }
 }
 
-fn with_context(text: &str, name: &str) -> std::io::Result<String> {
+/// A kubeconfig with another current context, all else as it was; refused where that would change more, or not this.
+pub fn with_context(text: &str, name: &str) -> std::io::Result<String> {
+    let after = replaced(text, name)?;
+    if let Ok(Value::Object(mut meant)) = yaml::parse::<Value>(text, "kubeconfig") {
+        meant.insert(KEY.to_owned(), name.into());
+        if !yaml::parse::<Value>(&after, "kubeconfig").is_ok_and(|read| read == Value::Object(meant)) {
+            let reason = "its current-context is written in a way that only kubectl can change: `kubectl config use-context NAME`";
+            return Err(Error::new(ErrorKind::InvalidData, reason));
+        }
+    }
+    Ok(after)
+}
+
+fn replaced(text: &str, name: &str) -> std::io::Result<String> {
     if is_json(text) {
         let mut value: Value = serde_json::from_str(text).map_err(|error| Error::new(ErrorKind::InvalidData, error))?;
         value[KEY] = Value::String(name.to_owned());

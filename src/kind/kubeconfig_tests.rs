@@ -73,6 +73,16 @@ async fn names_survive_whatever_they_hold() {
     assert_eq!(current_context(std::slice::from_ref(&file)).await.unwrap().unwrap().0, "b");
 }
 
+/// Of a value on several lines only the first was replaced: what followed made the file unreadable.
+#[test]
+fn a_context_that_is_not_one_line_is_read_and_left_alone() {
+    for text in ["current-context: >-\n  a\n  b\nkind: Config\n", "current-context: a\n  b\nkind: Config\n", "? current-context\n: a b\n"] {
+        assert_eq!(context_of(text).as_deref(), Some("a b"), "{text:?}");
+        assert_eq!(with_context(text, "c").unwrap_err().kind(), ErrorKind::InvalidData, "{text:?}");
+    }
+    assert_eq!(context_of("{current-context: a}").as_deref(), Some("a"));
+}
+
 #[tokio::test]
 async fn a_file_without_the_line_gets_it_and_a_missing_file_is_made_private() {
     let home = Home::new();
