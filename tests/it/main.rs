@@ -5,6 +5,7 @@ mod layers;
 mod small;
 mod support;
 
+mod bomb;
 mod bundle;
 mod cancel;
 mod config;
@@ -17,6 +18,7 @@ mod forward;
 mod help;
 mod kubeconfig;
 mod logs;
+mod parsers;
 mod plan;
 mod predict;
 mod proxy;
