@@ -2,7 +2,7 @@
 SHELL := bash
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help up build check test lint e2e bench dist lab lab-check lab-clean
+.PHONY: help up build check test lint fuzz e2e bench dist lab lab-check lab-clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test: ## all tests that need neither Docker nor a network
 
 lint: ## format, clippy, shellcheck
 	@scripts/lint.sh
+
+fuzz: ## feed every parser with mutations, each for SECONDS=60 (needs cargo-fuzz)
+	@scripts/fuzz.sh $(or $(SECONDS),60) $(TARGETS)
 
 e2e: ## the real thing on the lab's bundle: up, status, predict, second up, down, with assertions
 	@scripts/e2e.sh

@@ -40,13 +40,7 @@ impl Cluster {
 
     /// Merges kubeconfig files as kubectl does (the first one wins) and connects to one context of them.
     pub async fn from_texts(texts: &[(String, String)], context: Option<&str>) -> Result<Self, ClusterError> {
-        let invalid =
-            |place: &str, error: &dyn std::error::Error| ClusterError::Kubeconfig { place: place.to_owned(), message: error.to_string() };
-        let mut merged = Kubeconfig::default();
-        for (place, text) in texts {
-            let next = Kubeconfig::from_yaml(text).map_err(|error| invalid(place, &error))?;
-            merged = merged.merge(next).map_err(|error| invalid(place, &error))?;
-        }
+        let merged = merge(texts)?;
         let place = texts.first().map_or("", |(place, _)| place.as_str()).to_owned();
         let asked_for_proxy =
             merged.clusters.iter().any(|cluster| cluster.cluster.as_ref().is_some_and(|cluster| cluster.proxy_url.is_some()));
@@ -67,4 +61,18 @@ impl Cluster {
         let client = |config: Config| Client::try_from(config).map_err(|error| invalid(&place, &error));
         Ok(Self { requests: client(config)?, streams: client(streaming)?, server })
     }
+}
+
+/// Kubeconfig files as one, as kubectl merges them: the first one wins. The texts come with their places.
+pub fn merge(texts: &[(String, String)]) -> Result<Kubeconfig, ClusterError> {
+    let mut merged = Kubeconfig::default();
+    for (place, text) in texts {
+        let next = Kubeconfig::from_yaml(text).map_err(|error| invalid(place, &error))?;
+        merged = merged.merge(next).map_err(|error| invalid(place, &error))?;
+    }
+    Ok(merged)
+}
+
+fn invalid(place: &str, error: &dyn std::error::Error) -> ClusterError {
+    ClusterError::Kubeconfig { place: place.to_owned(), message: error.to_string() }
 }

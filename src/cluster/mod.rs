@@ -4,6 +4,6 @@ mod connect;
 mod error;
 mod request;
 
-pub use connect::{Cluster, REQUEST_TIMEOUT};
+pub use connect::{Cluster, REQUEST_TIMEOUT, merge};
 pub use error::ClusterError;
 pub use request::FIELD_MANAGER;

@@ -91,7 +91,7 @@ impl ContainerStore {
 }
 
 /// The options for a platform, for what [`LOOK`] saw.
-fn import_options(architecture: &str, seen: &str) -> Vec<String> {
+pub(super) fn import_options(architecture: &str, seen: &str) -> Vec<String> {
     let mut options = Vec::new();
     if !architecture.is_empty() {
         // Named, it is matched strictly; ctr's default on amd64 wants 386 too, and on arm64 every older arm.

@@ -143,7 +143,7 @@ fn facts(version: SystemVersion, info: SystemInfo) -> Facts {
 }
 
 /// The kernel's name of a machine in Go's words, which is what image platforms use.
-fn goarch(machine: &str) -> String {
+pub(super) fn goarch(machine: &str) -> String {
     match machine {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
@@ -154,7 +154,7 @@ fn goarch(machine: &str) -> String {
     .to_owned()
 }
 
-fn parse_api(text: &str) -> Option<(u64, u64)> {
+pub(super) fn parse_api(text: &str) -> Option<(u64, u64)> {
     let (major, minor) = text.split_once('.')?;
     Some((major.parse().ok()?, minor.parse().ok()?))
 }

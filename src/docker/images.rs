@@ -94,13 +94,13 @@ impl Engine {
 }
 
 /// `Loaded image: x:1` or `Loaded image ID: sha256:…`.
-fn loaded_image(line: &str) -> Option<String> {
+pub(super) fn loaded_image(line: &str) -> Option<String> {
     let line = line.trim();
     line.strip_prefix("Loaded image: ").or_else(|| line.strip_prefix("Loaded image ID: ")).map(str::to_owned)
 }
 
 /// `localhost:5000/x` has no tag; `x:1` has one.
-fn split_tag(reference: &str) -> (&str, &str) {
+pub(super) fn split_tag(reference: &str) -> (&str, &str) {
     match reference.rsplit_once(':') {
         Some((repository, tag)) if !tag.contains('/') => (repository, tag),
         _ => (reference, "latest"),

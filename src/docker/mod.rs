@@ -8,6 +8,8 @@ mod endpoint;
 mod engine;
 mod error;
 mod exec;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod images;
 mod power;
 mod reference;

@@ -4,4 +4,4 @@ mod listener;
 mod target;
 
 pub use listener::{Counters, Tunnel};
-pub use target::{ForwardError, Service, Target};
+pub use target::{ForwardError, Service, Target, container_port, target_port};

@@ -165,14 +165,14 @@ fn ports(service: &Value) -> impl Iterator<Item = u64> + '_ {
 }
 
 /// `targetPort` of a Service's port; absent means the same number.
-fn target_port(service: &Value, port: u16) -> Option<Value> {
+pub fn target_port(service: &Value, port: u16) -> Option<Value> {
     let ports = service.pointer("/spec/ports")?.as_array()?;
     let found = ports.iter().find(|candidate| candidate.get("port").and_then(Value::as_u64) == Some(u64::from(port)))?;
     Some(found.get("targetPort").cloned().unwrap_or_else(|| Value::from(port)))
 }
 
 /// A number is the port; a name is looked up among the containers' ports.
-fn container_port(pod: &Value, wanted: &Value) -> Option<u16> {
+pub fn container_port(pod: &Value, wanted: &Value) -> Option<u16> {
     if let Some(number) = wanted.as_u64() {
         return u16::try_from(number).ok();
     }

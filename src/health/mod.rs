@@ -6,5 +6,5 @@ mod probe;
 pub mod rollout;
 mod wait;
 
-pub use probe::{World, ask, selector};
+pub use probe::{World, ask, conditions, selector};
 pub use wait::{interrupted, until_ready};

@@ -187,7 +187,7 @@ async fn inference_service(world: World<'_>, namespace: &str, name: &str) -> Res
 }
 
 /// What an InferenceService says of itself: a rule that fits one of its conditions, or the first one that is not True.
-fn conditions(object: &Value) -> Option<Verdict> {
+pub fn conditions(object: &Value) -> Option<Verdict> {
     let failure = object.pointer("/status/modelStatus/lastFailureInfo");
     let failure = failure.map(|info| {
         let text = |key: &str| info.get(key).and_then(Value::as_str).unwrap_or_default();

@@ -96,7 +96,7 @@ pub enum KindError {
 
 impl KindError {
     /// From how the child ended, by what it said. `name` is the cluster it was about.
-    pub(super) fn from_command(name: &str, error: CommandError) -> Self {
+    pub fn from_command(name: &str, error: CommandError) -> Self {
         let said = error.stderr().to_owned();
         let message = reason(&said);
         match error {
