@@ -4,8 +4,25 @@
 use libfuzzer_sys::fuzz_target;
 use quickstart::catalog::yaml;
 use quickstart::cluster::merge;
-use quickstart::kind::kubeconfig::{context_of, with_context};
-use serde_json::Value;
+use quickstart::kind::kubeconfig::{Entries, context_of, with_context, with_entries, without_entries};
+use serde_json::{Map, Value};
+
+/// Entries are put in, found, and taken out again, and what else the file says stays.
+fn check(text: &str, entries: &Entries) {
+    let Ok(with) = with_entries(text, entries) else { return };
+    assert_eq!(Entries::of(&with, &entries.name).ok().as_ref(), Some(entries), "{text:?} became {with:?}");
+    let without = without_entries(&with, &entries.name).expect("it could be edited before");
+    assert!(Entries::of(&without, &entries.name).is_err(), "{with:?} became {without:?}");
+    let before = without_entries(text, &entries.name).expect("it could be edited before");
+    assert_eq!(meaning(&before), meaning(&without), "{text:?}");
+}
+
+/// A file's values but for what is empty.
+fn meaning(text: &str) -> Map<String, Value> {
+    let value = yaml::parse::<Value>(text, "kubeconfig").expect("what was written can be read");
+    let map = value.as_object().cloned().unwrap_or_default();
+    map.into_iter().filter(|(_, value)| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty())).collect()
+}
 
 fuzz_target!(|data: &str| {
     let Some((name, text)) = data.split_once('\n') else { return };
@@ -21,4 +38,9 @@ fuzz_target!(|data: &str| {
         texts.push(("b".to_owned(), after));
     }
     let _ = merge(&texts);
+    if let Ok(entries) = Entries::of(text, name) {
+        check(text, &entries);
+    }
+    let ours = "clusters: [{name: k, cluster: {server: x}}]\nusers: [{name: k, user: {token: \" t\"}}]\n";
+    check(text, &Entries::of(ours, "k").expect("kind's own"));
 });

@@ -50,7 +50,7 @@ impl Entries {
 ///
 /// # Errors
 /// A file that is no kubeconfig.
-pub(super) fn with(text: &str, entries: &Entries) -> std::io::Result<String> {
+pub fn with(text: &str, entries: &Entries) -> std::io::Result<String> {
     edit(text, &entries.name, Some(entries))
 }
 
@@ -58,7 +58,7 @@ pub(super) fn with(text: &str, entries: &Entries) -> std::io::Result<String> {
 ///
 /// # Errors
 /// A file that is no kubeconfig.
-pub(super) fn without(text: &str, name: &str) -> std::io::Result<String> {
+pub fn without(text: &str, name: &str) -> std::io::Result<String> {
     edit(text, name, None)
 }
 
@@ -188,7 +188,7 @@ fn without_item(text: &str, name: &str, item: &str) -> Option<String> {
 }
 
 fn starts_item(line: &str, indent: usize) -> bool {
-    line.len() > indent && line[..indent].trim().is_empty() && line[indent..].starts_with('-') && !line[indent..].starts_with("---")
+    line.split_at_checked(indent).is_some_and(|(before, item)| before.trim().is_empty() && item.starts_with('-') && !item.starts_with("---"))
 }
 
 fn with_item(text: &str, name: &str, item: &str) -> Option<String> {

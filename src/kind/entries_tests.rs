@@ -84,3 +84,11 @@ proptest! {
         prop_assert_eq!(without(&made, "kind-q").unwrap(), text);
     }
 }
+
+/// The indentation of a line was cut off at a byte count: a comment at the margin that begins with an umlaut ended the program.
+#[test]
+fn a_comment_between_items_may_begin_with_any_letter() {
+    let text = "clusters:\n  - name: a\n    cluster: {server: x}\n#é mine\n  - name: b\n    cluster: {server: y}\n";
+    let after = without(text, "b").unwrap();
+    assert!(after.contains("#é mine") && !after.contains("name: b"), "{after}");
+}

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::KindError;
 use super::entries;
-pub use super::entries::Entries;
+pub use super::entries::{Entries, with as with_entries, without as without_entries};
 use crate::catalog::yaml;
 use crate::fetch::AtomicFile;
 
