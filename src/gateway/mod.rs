@@ -9,6 +9,8 @@ use crate::rules;
 
 /// Bound on one request; a model that was scaled to zero needs its time.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// Most bytes of an answer that are read; a prediction has some dozen, and whoever sits on the port may send without end.
+const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
 /// A request through the gateway that gave no answer to use.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -96,7 +98,7 @@ pub async fn answers(port: u16) -> Result<(), GatewayError> {
 /// A POST with a Host header; the answer as JSON.
 pub async fn post(port: u16, host: &str, path: &str, body: &Value) -> Result<Value, GatewayError> {
     let address = format!("127.0.0.1:{port}");
-    let response = client()?
+    let mut response = client()?
         .post(format!("http://{address}{path}"))
         .header("host", host)
         .header("content-type", "application/json")
@@ -105,7 +107,14 @@ pub async fn post(port: u16, host: &str, path: &str, body: &Value) -> Result<Val
         .await
         .map_err(|error| unreachable(&address, &error))?;
     let status = response.status().as_u16();
-    let text = response.text().await.map_err(|error| unreachable(&address, &error))?;
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&address, &error))? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > MAX_ANSWER {
+            break;
+        }
+    }
+    let text = String::from_utf8_lossy(&bytes);
     if status != 200 {
         return Err(GatewayError::Status { host: host.to_owned(), status, body: beginning(&text) });
     }
@@ -123,4 +132,28 @@ fn unreachable(address: &str, error: &reqwest::Error) -> GatewayError {
         current = source;
     }
     GatewayError::Unreachable { address: address.to_owned(), message: current.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    /// The whole body was collected, however long it was: whoever listened on the port could take all memory within the minute.
+    #[tokio::test]
+    async fn an_answer_without_end_is_cut_off() {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let endless = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read_buf(&mut Vec::with_capacity(4096)).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").await.unwrap();
+            while stream.write_all(&[b'1'; 65536]).await.is_ok() {}
+        });
+        let error = post(port, "h", "/p", &Value::Null).await.unwrap_err();
+        assert!(matches!(&error, GatewayError::NotJson { body, .. } if body.len() == 300), "{error}");
+        endless.await.unwrap();
+    }
 }

@@ -188,7 +188,8 @@ fn without_item(text: &str, name: &str, item: &str) -> Option<String> {
 }
 
 fn starts_item(line: &str, indent: usize) -> bool {
-    line.split_at_checked(indent).is_some_and(|(before, item)| before.trim().is_empty() && item.starts_with('-') && !item.starts_with("---"))
+    line.split_at_checked(indent)
+        .is_some_and(|(before, item)| before.trim().is_empty() && item.starts_with('-') && !item.starts_with("---"))
 }
 
 fn with_item(text: &str, name: &str, item: &str) -> Option<String> {
