@@ -59,8 +59,10 @@ clean_up() {
   local code=$?
   trap - EXIT INT TERM
   trap '' INT TERM
-  # shellcheck disable=SC2046
-  kill $(jobs -p) 2>/dev/null || true
+  local pid
+  for pid in "$WORK"/*.pid; do
+    if [ -e "$pid" ]; then kill "$(cat "$pid")" 2>/dev/null || true; fi
+  done
   wait || true
   rm -rf "$WORK"
   exit "$code"
@@ -74,7 +76,10 @@ run() {
   mkdir -p "$found/corpus" "$found/crashes" "$WORK/$target"
   TMPDIR=$WORK/$target "$BUILD/$HOST/release/$target" "$found/corpus" "$ROOT/fuzz/corpus/$target" \
     -max_total_time="$SECONDS_EACH" -timeout=20 -rss_limit_mb="$MEMORY" -malloc_limit_mb="$ALLOCATION" -max_len=65536 \
-    -print_final_stats=1 -artifact_prefix="$found/crashes/" >"$log" 2>&1 || code=$?
+    -print_final_stats=1 -artifact_prefix="$found/crashes/" >"$log" 2>&1 &
+  echo $! >"$WORK/$target.pid"
+  wait $! || code=$?
+  rm -f "$WORK/$target.pid"
   runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
   peak=$(sed -n 's/^stat::peak_rss_mb: *//p' "$log")
   covered=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$log" | tail -n 1)
