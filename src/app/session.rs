@@ -143,7 +143,8 @@ fn port(settings: &Settings, state: Option<&State>, wanted: u16, notes: &mut Vec
         }
         return Ok(mapped);
     }
-    if !taken(wanted) {
+    // A run that was killed while it made the node leaves the node's own listener: stage `cluster` takes both away.
+    if !taken(wanted) || state.is_some_and(|state| state.creating && state.port == Some(wanted)) {
         return Ok(wanted);
     }
     let by = owner(wanted).map(|owner| format!("{owner} listens there"));

@@ -4,10 +4,14 @@ use serde_json::Value;
 
 use crate::plan::Verdict;
 
-/// `kubectl rollout status`: the controller has seen this generation, all replicas are new, and all are available.
+/// `kubectl rollout status`: the controller has seen this generation, all replicas are new, and all are available. And one thing more:
+/// a Deployment of the stack that somebody scaled to 0 is not ready.
 pub fn deployment(object: &Value) -> Verdict {
     let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64);
     let desired = number("/spec/replicas").unwrap_or(1);
+    if desired == 0 {
+        return Verdict::Pending("it was scaled to 0".into());
+    }
     let (updated, available) = (number("/status/updatedReplicas").unwrap_or(0), number("/status/availableReplicas").unwrap_or(0));
     let total = number("/status/replicas").unwrap_or(0);
     if number("/status/observedGeneration").unwrap_or(0) < number("/metadata/generation").unwrap_or(1) {
@@ -49,6 +53,10 @@ mod tests {
                    "status": {"observedGeneration": observed, "updatedReplicas": updated, "replicas": total, "availableReplicas": available}})
         };
         assert_eq!(deployment(&make(2, 1, 1, 1)), Verdict::Ready);
+        // Scaled to 0, a webhook was "ready" for ever, and every `up` skipped it (seen on the real cluster).
+        let mut zero = make(2, 0, 0, 0);
+        zero["spec"]["replicas"] = json!(0);
+        assert_eq!(deployment(&zero), Verdict::Pending("it was scaled to 0".into()));
         for object in [make(1, 1, 1, 1), make(2, 0, 1, 1), make(2, 1, 2, 1), make(2, 1, 1, 0)] {
             assert!(matches!(deployment(&object), Verdict::Pending(_)), "{object}");
         }

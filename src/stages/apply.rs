@@ -96,7 +96,8 @@ async fn one(
 
 /// One try; answers whether the server's object is another one now.
 async fn try_once(ctx: &Context, cluster: &Cluster, claimed: &NeverClaimed, object: &Object, path: &str) -> Result<bool, ClusterError> {
-    let (live, before) = if claimed.needs_live(object) {
+    let scalable = object.gvk.kind == "Deployment" && !ctx.is_fresh();
+    let (live, before) = if scalable || claimed.needs_live(object) {
         let live = cluster.find(path).await?;
         let version = live.as_ref().and_then(|live| live.pointer("/metadata/resourceVersion")).and_then(Value::as_str).map(str::to_owned);
         (live, version)
@@ -105,7 +106,12 @@ async fn try_once(ctx: &Context, cluster: &Cluster, claimed: &NeverClaimed, obje
     } else {
         (None, cluster.find_version(path).await?)
     };
-    let body = claimed.strip(object, live.as_ref());
+    let mut body = claimed.strip(object, live.as_ref());
+    // No autoscaler of the stack goes to 0, and a field that is left out stays 0 for ever.
+    if scalable && live.as_ref().and_then(|live| live.pointer("/spec/replicas")).and_then(Value::as_i64) == Some(0) {
+        let ours = object.body.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1).max(1);
+        body.to_mut()["spec"]["replicas"] = ours.into();
+    }
     let now = cluster.apply(path, &body).await?;
     Ok(before.is_none_or(|before| before != now))
 }

@@ -107,6 +107,27 @@ async fn a_state_that_was_lost_is_made_again_from_the_cluster() {
     assert!(machine.kind.state.clusters().is_empty());
 }
 
+/// Scaled to 0 by hand, a Deployment whose replicas an autoscaler owns was called ready and never came back.
+#[tokio::test]
+async fn a_deployment_that_was_scaled_to_zero_comes_back() {
+    let machine = Machine::up_and_running().await;
+    for name in ["activator", "webhook"] {
+        let path = format!("/apis/apps/v1/namespaces/knative-serving/deployments/{name}");
+        let url = format!("{}{path}?fieldManager=kubectl&force=true", machine.server.url());
+        let zero = serde_json::json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "knative-serving"}, "spec": {"replicas": 0}});
+        let answer =
+            reqwest::Client::builder().no_proxy().build().unwrap().patch(url).header("content-type", "application/apply-patch+yaml");
+        assert!(answer.body(zero.to_string()).send().await.unwrap().status().is_success());
+    }
+    machine.quickstart(&["status"]).await.expect(7);
+    machine.up(&[]).await.expect(0);
+    for name in ["activator", "webhook"] {
+        let live = machine.server.get(&format!("/apis/apps/v1/namespaces/knative-serving/deployments/{name}")).unwrap();
+        assert_eq!(live["spec"]["replicas"], 1, "{name}");
+    }
+    machine.quickstart(&["status"]).await.expect(0);
+}
+
 /// A cluster that was deleted with `kind delete cluster`: the journal of the old one must not be believed.
 #[tokio::test]
 async fn a_cluster_that_is_gone_is_made_again() {
