@@ -59,6 +59,12 @@ impl ClusterError {
         Self::Api { what: what.to_owned(), code: status.code, reason: status.reason.clone(), message: status.message.clone() }
     }
 
+    /// An object that is on its way out; it passes.
+    pub fn being_deleted(path: &str) -> Self {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        Self::Api { what: format!("apply {name}"), code: 409, reason: "Conflict".into(), message: "it is being deleted".into() }
+    }
+
     /// The object or kind is not there.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Api { code: 404, .. })

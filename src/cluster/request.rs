@@ -20,6 +20,8 @@ struct Versioned {
 struct ResourceVersion {
     #[serde(default)]
     resource_version: String,
+    #[serde(default)]
+    deletion_timestamp: Option<String>,
 }
 
 impl Cluster {
@@ -91,9 +93,11 @@ impl Cluster {
         Ok(now.metadata.resource_version)
     }
 
-    /// An object's resourceVersion, or `None` where there is none.
+    /// An object's resourceVersion, or `None` where there is none. One that is being deleted is a conflict that passes: what is applied
+    /// to it goes with it.
     pub async fn find_version(&self, path: &str) -> Result<Option<String>, ClusterError> {
         match self.send::<Versioned>(format!("get {}", short(path)), "GET", path, "application/json", Vec::new()).await {
+            Ok(now) if now.metadata.deletion_timestamp.is_some() => Err(ClusterError::being_deleted(path)),
             Ok(now) => Ok(Some(now.metadata.resource_version)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),

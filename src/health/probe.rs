@@ -157,9 +157,13 @@ async fn denied(cluster: &Cluster, rest: &RestMap, object: &Value, by: &str) -> 
 
 async fn present(cluster: &Cluster, paths: &[String]) -> Result<Verdict, ClusterError> {
     for path in paths {
-        if cluster.find(path).await?.is_none() {
-            let name = path.rsplit('/').next().unwrap_or(path);
-            return Ok(Verdict::Pending(format!("{name} is not there")));
+        let name = path.rsplit('/').next().unwrap_or(path);
+        match cluster.find(path).await? {
+            None => return Ok(Verdict::Pending(format!("{name} is not there"))),
+            Some(object) if object.pointer("/metadata/deletionTimestamp").is_some() => {
+                return Ok(Verdict::Pending(format!("{name} is being deleted")));
+            }
+            Some(_) => {}
         }
     }
     Ok(Verdict::Ready)

@@ -34,7 +34,12 @@ impl Assembled {
         }
         let claims = of("PersistentVolumeClaim");
         if !claims.is_empty() {
-            waves.insert(1, Wave { name: "storage", objects: claims, checks: Vec::new() });
+            let path = |claim: &Object| {
+                let namespace = claim.namespace.as_deref().unwrap_or("default");
+                format!("/api/v1/namespaces/{namespace}/persistentvolumeclaims/{}", claim.name)
+            };
+            let checks = vec![super::wave::present("crds/claims", claims.iter().map(path))];
+            waves.insert(1, Wave { name: "storage", objects: claims, checks });
         }
         waves
     }

@@ -58,11 +58,22 @@ pub fn foundation<'a>(objects: impl IntoIterator<Item = &'a Object>) -> Vec<Wave
         hint: "kubectl get crd shows which one is not Established, and why".into(),
         deadline: 120,
     };
-    let mut waves = vec![Wave { name: "namespaces", objects: namespaces, checks: Vec::new() }];
+    let there = present("crds/namespaces", namespaces.iter().map(|object| format!("/api/v1/namespaces/{}", object.name)));
+    let mut waves = vec![Wave { name: "namespaces", objects: namespaces, checks: vec![there] }];
     if !definitions.is_empty() {
         waves.push(Wave { name: "definitions", objects: definitions, checks: vec![established] });
     }
     waves
+}
+
+/// Objects that nothing else would miss when somebody deletes them: without this check their stage is skipped for ever.
+pub(super) fn present(id: &str, paths: impl Iterator<Item = String>) -> Check {
+    Check {
+        id: id.into(),
+        probe: Probe::Present { paths: paths.collect() },
+        hint: "`quickstart up` applies them again; one that is being deleted is waited for".into(),
+        deadline: 180,
+    }
 }
 
 /// The waves of one component, without what [`foundation`] has: base objects → certificates (and their Secrets) → workloads with

@@ -99,6 +99,9 @@ async fn try_once(ctx: &Context, cluster: &Cluster, claimed: &NeverClaimed, obje
     let scalable = object.gvk.kind == "Deployment" && !ctx.is_fresh();
     let (live, before) = if scalable || claimed.needs_live(object) {
         let live = cluster.find(path).await?;
+        if live.as_ref().is_some_and(|live| live.pointer("/metadata/deletionTimestamp").is_some()) {
+            return Err(ClusterError::being_deleted(path));
+        }
         let version = live.as_ref().and_then(|live| live.pointer("/metadata/resourceVersion")).and_then(Value::as_str).map(str::to_owned);
         (live, version)
     } else if ctx.is_fresh() {

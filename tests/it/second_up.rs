@@ -128,6 +128,20 @@ async fn a_deployment_that_was_scaled_to_zero_comes_back() {
     machine.quickstart(&["status"]).await.expect(0);
 }
 
+/// A namespace that was deleted was never made again: its stage had no check that missed it, and every `up` ran into "not found"
+/// (seen on the real cluster).
+#[tokio::test]
+async fn a_namespace_that_was_deleted_comes_back_with_all_that_was_in_it() {
+    let machine = Machine::up_and_running().await;
+    for name in ["deployments/kserve-controller-manager", "namespaces/kserve"] {
+        let path = if name.starts_with("names") { format!("/api/v1/{name}") } else { format!("/apis/apps/v1/namespaces/kserve/{name}") };
+        delete(&machine, &path).await;
+    }
+    machine.up(&[]).await.expect(0);
+    assert!(machine.server.get("/api/v1/namespaces/kserve").is_some());
+    assert!(machine.server.get("/apis/apps/v1/namespaces/kserve/deployments/kserve-controller-manager").is_some());
+}
+
 /// A cluster that was deleted with `kind delete cluster`: the journal of the old one must not be believed.
 #[tokio::test]
 async fn a_cluster_that_is_gone_is_made_again() {
