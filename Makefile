@@ -2,7 +2,7 @@
 SHELL := bash
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help up build check test lint fuzz e2e bench dist lab lab-check lab-clean
+.PHONY: help up build check test lint fuzz e2e chaos bench dist lab lab-check lab-clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ fuzz: ## feed every parser with mutations, each for SECONDS=60 (needs cargo-fuzz
 
 e2e: ## the real thing on the lab's bundle: up, status, predict, second up, down, with assertions
 	@scripts/e2e.sh
+
+chaos: ## faults on the lab's cluster, each with its expected outcome and an up that must converge (SLICE=1/4, FAULTS="…")
+	@scripts/chaos.sh
 
 bench: ## up against the documented serial sequence on the same images (BENCH_RUNS=1)
 	@scripts/bench.sh
