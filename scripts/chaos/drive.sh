@@ -83,7 +83,8 @@ up_is_gone() { ! kill -0 "$UP" 2>/dev/null; }
 # finish SECONDS
 finish() {
   CODE=0
-  if ! eventually "$1" up_is_gone; then
+  # bash tells of a killed child wherever it notices it
+  if ! eventually "$1" up_is_gone 2>/dev/null; then
     bad "\`up\` ends within $1 s" "$(tail -n 5 "$OUT" "$ERR")"
     kill -KILL "$UP" 2>/dev/null || true
   fi
