@@ -6,7 +6,7 @@
 #
 # SLICE=1/4 runs a part of it (each at most 40 minutes on 2 cores), FAULTS="NAME NAME" the named ones, --ci five cheap ones (4 minutes).
 # CHAOS_SEED chooses the objects, offsets and bytes; CHAOS_PROGRAM is a program that is there already; CHAOS_NODE_IMAGE a node image.
-# The table goes to target/chaos.tsv, what a failed fault left behind to target/chaos/NAME.
+# The table goes to target/chaos.tsv (chaos-1of4.tsv of a slice), what a failed fault left behind to target/chaos/NAME.
 # Exit codes: 0 every expectation held · 1 one did not · 2 usage · 3 something is missing on this machine · 130 interrupted.
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
@@ -15,7 +15,7 @@ set -euo pipefail
 NAME=chaos
 NODE=$NAME-control-plane
 SEED=${CHAOS_SEED:-4}
-TABLE=$ROOT/target/chaos.tsv
+TABLE=$ROOT/target/chaos${SLICE:+-${SLICE/\//of}}.tsv
 KEPT=$ROOT/target/chaos
 PROGRAM=${CHAOS_PROGRAM:-$PROGRAM}
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/quickstart-chaos.XXXXXX")
