@@ -138,7 +138,20 @@ recover() {
     bad "predict after it answers [1, 1]" "$(seen)"
     HEALTHY=
   fi
+  if ! eventually 30 everything_runs; then
+    bad "every Deployment has a pod that is available" "$(idle_deployments)"
+    HEALTHY=
+  fi
   cp "$WORK/next-up" "$OUT"
+}
+
+# Deployments without an available pod, asked without the program.
+idle_deployments() {
+  kubectl get deployments -A -o json | jq -r '.items[] | select((.status.availableReplicas // 0) < 1) | "\(.metadata.namespace)/\(.metadata.name)"'
+}
+everything_runs() {
+  local idle
+  idle=$(idle_deployments) && [ -z "$idle" ]
 }
 
 # Every program of this run has its state folder in the environment; they are ended one by one.

@@ -10,11 +10,16 @@ broken() {
 
 scaled_to_0() { # NAMESPACE DEPLOYMENT
   must "scale" kubectl -n "$1" scale deployment "$2" --replicas=0 || return 1
-  must "its pods go" eventually 60 no_pods "$1" "$2" || return 1
+  # one that is being ended may answer for half a minute
+  must "its pods go" eventually 120 no_pods "$1" "$2" || return 1
   plain_up
   tell_outcome
 }
-no_pods() { [ "$(kubectl -n "$1" get deployment "$2" -o 'jsonpath={.status.replicas}')" = "" ]; }
+no_pods() {
+  local labels
+  labels=$(kubectl -n "$1" get deployment "$2" -o json | jq -r '.spec.selector.matchLabels | to_entries | map("\(.key)=\(.value)") | join(",")')
+  [ -n "$labels" ] && [ -z "$(kubectl -n "$1" get pods -l "$labels" -o name)" ]
+}
 
 deployment_deleted() { broken kubectl -n "$1" delete deployment "$2" --wait=true --timeout=60s; }
 
