@@ -14,7 +14,10 @@ node_removed() {
   tell_outcome
 }
 
-# Only an engine of this machine that we may start again.
+# Only an engine of this machine that we may start again, and that runs nothing of anybody else.
+engine_is_ours() {
+  engine_pid >/dev/null && [ -z "$(docker ps --format '{{.Names}}' | grep -vx "$NODE")" ]
+}
 engine_pid() {
   is_root && [ -f /var/run/docker.pid ] && grep -qs dockerd "/proc/$(cat /var/run/docker.pid)/comm" && cat /var/run/docker.pid
 }
@@ -28,6 +31,7 @@ stop_engine() {
 engine_again() { (cd "$ROOT" && lab engine) 8>&-; }
 
 engine_restarted() {
+  engine_is_ours || { leave_out "the engine is not ours to stop"; return 0; }
   undo engine_again
   must "stop the engine" stop_engine || return 1
   must "start it again" engine_again || return 1
@@ -35,6 +39,7 @@ engine_restarted() {
   tell_outcome
 }
 engine_gone_during_up() {
+  engine_is_ours || { leave_out "the engine is not ours to stop"; return 0; }
   begin
   if ! reached 120 control_plane_made; then
     finish 600
