@@ -127,7 +127,7 @@ recover() {
   if [ "$CODE" = 0 ] && jq -es 'last | .event == "run_finished" and .outcome.prediction == {"predictions": [1, 1]}' "$OUT" >/dev/null 2>&1; then
     ok "the next up: [1, 1] after $TOOK s (${NEXT_STAGES:-all skipped})"
   else
-    NEXT=$(jq -rs 'last | (.failure // .error // {}) | "\(.exit // "?"):\(.id // "?")"' "$OUT" 2>/dev/null || echo "$CODE")
+    NEXT=$(jq -rs --arg code "$CODE" 'last | "\($code):\((.failure // .error // {}).id // "?")"' "$OUT" 2>/dev/null || echo "$CODE")
     bad "the next up: exit code 0 and [1, 1] expected" "$(seen)"
     HEALTHY=
     return
