@@ -10,6 +10,7 @@ use crate::cli::{Down, EventsOutput};
 use crate::config::ClusterName;
 use crate::docker::{Engine, Node};
 use crate::error::{Exit, Failure};
+use crate::health::interrupted;
 use crate::kind::kubeconfig;
 use crate::stages::connect;
 use crate::state::{Lock, State};
@@ -23,7 +24,12 @@ pub(super) async fn run(app: &App, arguments: &Down) -> Result<Exit, Failure> {
     }
     let names = if arguments.all { known(app) } else { vec![app.settings.name.clone()] };
     for name in &names {
-        one(app, name, arguments.output).await?;
+        // What is half taken away is taken away by the next `down`.
+        tokio::select! {
+            biased;
+            () = app.cancel.cancelled() => return Err(interrupted()),
+            gone = one(app, name, arguments.output) => gone?,
+        }
     }
     if arguments.purge {
         fs_err::tokio::remove_dir_all(&app.settings.paths.cache).await.ok();

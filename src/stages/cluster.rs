@@ -6,14 +6,15 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::waiting::{Waiting, told};
-use super::{Context, Ended, checks};
+use super::{Context, Ended, checks, unless_stopped};
 use crate::catalog::embedded;
 use crate::cluster::Cluster;
 use crate::docker::{Engine, Node};
 use crate::error::{Exit, Failure};
 use crate::event::EventKind;
-use crate::kind::{Configuration, Create, Kind, Proxies, configuration, kubeconfig, step};
+use crate::kind::{Configuration, Create, Kind, KindError, Proxies, configuration, kubeconfig, step};
 use crate::plan::{GATEWAY_NODE_PORT, Stage, StageId, Target};
+use crate::state::{StateError, persist};
 
 /// Bound on `kind create`, a pull of the node image included.
 const CREATE: Duration = Duration::from_secs(9 * 60);
@@ -49,7 +50,7 @@ async fn ours(ctx: &Context, node_image: &str, port: u16, cancel: &CancellationT
     let engine = ctx.engine()?;
     let name = ctx.plan.cluster.as_str();
     let kind = driver(ctx)?;
-    let nodes = engine.nodes(name).await?;
+    let nodes = unless_stopped(cancel, engine.nodes(name)).await?;
     let known = ctx.state().created;
     let begun = ctx.state().creating;
     if !nodes.is_empty() && !known && !begun {
@@ -57,7 +58,8 @@ async fn ours(ctx: &Context, node_image: &str, port: u16, cancel: &CancellationT
     }
     let there = !nodes.is_empty() && known;
     if there {
-        told(&ctx.events, &StageId::Cluster, "node", "the engine starts the node", wake(engine, &nodes)).await?;
+        let waking = told(&ctx.events, &StageId::Cluster, "node", "the engine starts the node", wake(engine, &nodes));
+        unless_stopped(cancel, waking).await?;
     } else {
         if !nodes.is_empty() {
             ctx.events.note(format!("an earlier run was stopped while it made {name}: starting over"));
@@ -66,19 +68,27 @@ async fn ours(ctx: &Context, node_image: &str, port: u16, cancel: &CancellationT
         }
         create(ctx, &kind, node_image, port, cancel).await?;
     }
-    let node = engine.nodes(name).await?.into_iter().find(|node| node.role == "control-plane").ok_or_else(|| {
+    let nodes = unless_stopped(cancel, engine.nodes(name)).await?;
+    let node = nodes.into_iter().find(|node| node.role == "control-plane").ok_or_else(|| {
         Failure::new("CLUSTER_GONE", Exit::StageFailed, format!("the node of cluster {name} is gone")).hint("run `quickstart up` again")
     })?;
     drop(ctx.node.set(node.name));
-    if there && !ctx.paths.kubeconfig.exists() {
-        let text = kind.kubeconfig(name).await?;
-        crate::state::persist::write(&ctx.paths.kubeconfig, text.as_bytes(), true).map_err(|error| Failure::internal(error.to_string()))?;
-    }
-    drop(ctx.cluster.set(Cluster::from_file(&ctx.paths.kubeconfig, None).await?));
+    drop(ctx.cluster.set(access(ctx, &kind).await?));
     if !there {
         told(&ctx.events, &StageId::Cluster, "kubeconfig", "your kubeconfig is written", switch_context(ctx)).await;
     }
     Ok(there)
+}
+
+/// Our own access to the node; kind is asked for it again where the file is gone or damaged.
+async fn access(ctx: &Context, kind: &Kind) -> Result<Cluster, Failure> {
+    let path = &ctx.paths.kubeconfig;
+    if let Ok(cluster) = Cluster::from_file(path, None).await {
+        return Ok(cluster);
+    }
+    let text = kind.kubeconfig(&ctx.plan.cluster).await?;
+    persist::write(path, text.as_bytes(), true).map_err(StateError::Io)?;
+    Ok(Cluster::from_file(path, None).await?)
 }
 
 /// kind with the engine and the proxies that we use ourselves.
@@ -119,7 +129,14 @@ async fn create(ctx: &Context, kind: &Kind, node_image: &str, port: u16, cancel:
             ctx.events.tell(EventKind::CheckPending { stage: StageId::Cluster, check, saw: step.to_owned() });
         }
     };
-    if let Err(error) = kind.create(&create, cancel, &said).await {
+    let mut made = kind.create(&create, cancel, &said).await;
+    if let Err(KindError::Exists { .. }) = &made {
+        // There was no node a moment ago, and nobody else holds our lock: the kind of a run that was killed has gone on alone.
+        ctx.events.note(format!("the kind of an earlier run was still making {name}: starting over"));
+        kind.delete(name, &ctx.paths.kubeconfig).await?;
+        made = kind.create(&create, cancel, &said).await;
+    }
+    if let Err(error) = made {
         let mut failure = Failure::from(error);
         if failure.exit != Exit::Interrupted {
             let logs = ctx.paths.folder.join("kind-logs");

@@ -18,9 +18,12 @@ pub use engine_check::{connect, large_enough};
 pub use fetch::{goarch, manifests};
 pub use ports::{free_port, owner, taken};
 
+use std::time::Duration;
+
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Failure;
+use crate::health::interrupted;
 use crate::plan::{Stage, StageId};
 
 /// How a stage ended well.
@@ -32,8 +35,32 @@ pub enum Ended {
     Skipped(String),
 }
 
-/// Carries out one stage.
+/// How long a stage may go on after it was told to stop: long enough to say what it saw last.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Carries out one stage. Whatever it waits for, it ends soon after `cancel`; only the stage that may have half a node to clean up ends in
+/// its own time.
 pub async fn run(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> Result<Ended, Failure> {
+    let working = carry_out(ctx, stage, cancel);
+    if stage.id == StageId::Cluster {
+        return working.await;
+    }
+    tokio::select! {
+        ended = working => ended,
+        () = async { cancel.cancelled().await; tokio::time::sleep(GRACE).await } => Err(interrupted()),
+    }
+}
+
+/// Something that can be given up at any time.
+async fn unless_stopped<T, E: Into<Failure>>(cancel: &CancellationToken, work: impl Future<Output = Result<T, E>>) -> Result<T, Failure> {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(interrupted()),
+        done = work => done.map_err(Into::into),
+    }
+}
+
+async fn carry_out(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> Result<Ended, Failure> {
     match &stage.id {
         StageId::EngineCheck => engine_check::run(ctx, &stage.id).await,
         StageId::Fetch => fetch::run(ctx, cancel).await,

@@ -47,10 +47,13 @@ impl Lock {
             if let Some(waiting) = waiting.take() {
                 waiting(&holder);
             }
-            if started.elapsed() >= patience || cancel.is_cancelled() {
+            if started.elapsed() >= patience {
                 return Err(StateError::Held { holder });
             }
-            sleep(Duration::from_millis(250)).await;
+            tokio::select! {
+                () = cancel.cancelled() => return Err(StateError::Interrupted { holder }),
+                () = sleep(Duration::from_millis(250)) => {}
+            }
         }
         file.set_len(0).map_err(StateError::Io)?;
         file.rewind().map_err(StateError::Io)?;
@@ -60,11 +63,19 @@ impl Lock {
 }
 
 fn open(path: &Path) -> Result<std::fs::File, StateError> {
+    open_within(path, 10)
+}
+
+fn open_within(path: &Path, again: u32) -> Result<std::fs::File, StateError> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(StateError::Io)?;
     }
-    let file = fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).map_err(StateError::Io)?;
-    Ok(file.into_parts().0)
+    match fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path) {
+        Ok(file) => Ok(file.into_parts().0),
+        // `down` has removed the folder between these two lines.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && again > 0 => open_within(path, again - 1),
+        Err(error) => Err(StateError::Io(error)),
+    }
 }
 
 fn same_file(file: &std::fs::File, path: &Path) -> bool {

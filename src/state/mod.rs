@@ -34,6 +34,12 @@ pub enum StateError {
         /// What the parser says.
         message: String,
     },
+    /// Ctrl-C while another command was at work.
+    #[error("interrupted while {holder} was at work on this cluster")]
+    Interrupted {
+        /// Who.
+        holder: String,
+    },
     /// Another command is at work.
     #[error("{holder} is at work on this cluster")]
     Held {
@@ -49,16 +55,21 @@ impl Explain for StateError {
             Self::Newer { .. } => "STATE_NEWER",
             Self::Damaged { .. } => "STATE_DAMAGED",
             Self::Held { .. } => "BUSY",
+            Self::Interrupted { .. } => "INTERRUPTED",
         }
     }
     fn exit(&self) -> Exit {
-        Exit::Prerequisite
+        match self {
+            Self::Interrupted { .. } => Exit::Interrupted,
+            _ => Exit::Prerequisite,
+        }
     }
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Io(_) => "free some space, or name another folder with QUICKSTART_STATE_DIR".into(),
             Self::Newer { .. } => "use the newer quickstart that made this cluster, or take it away with that one's `down`".into(),
             Self::Damaged { .. } => "`quickstart down` takes the cluster away without this file".into(),
+            Self::Interrupted { .. } => "nothing was done; run the same command again".into(),
             Self::Held { .. } => "wait for it to end, or stop it with Ctrl-C there".into(),
         })
     }

@@ -7,7 +7,12 @@ use serde_json::json;
 
 use crate::{
     small::{Machine, of, refused, signal},
-    support::{api_server::Pace, sandbox::eventually, workloads::Trouble},
+    support::{
+        api_server::Pace,
+        faults::{Fault, FaultKind},
+        sandbox::eventually,
+        workloads::Trouble,
+    },
 };
 
 /// Ctrl-C: 130 within three seconds, the stages that were at work told; what is there stays, and `up` again goes on.
@@ -129,4 +134,78 @@ async fn killed_before_the_cluster() {
         machine.engine.state().log.clear();
     }
     machine.up(&[]).await.expect(0);
+}
+
+/// Ctrl-C while the engine says nothing took 15 s: the stage that waited for an answer was only given up when the run's patience ended.
+#[tokio::test]
+async fn ctrl_c_while_the_engine_says_nothing() {
+    for place in ["/info", "/containers/json"] {
+        let machine = Machine::new().await;
+        machine.engine.fault(Fault::on(place, u32::MAX, FaultKind::Hang));
+        let run = machine.start(&[]);
+        eventually("the engine is asked", || machine.engine.state().log.iter().any(|one| one.path.contains(place))).await;
+        let asked = Instant::now();
+        signal(&run, Signal::INT);
+        refused(machine.finish(run, &["up"]).await, 130, "INTERRUPTED");
+        assert!(asked.elapsed().as_secs_f64() < 8.0, "{place}: {:?}", asked.elapsed());
+    }
+}
+
+/// Ctrl-C while waiting for the lock ended with exit 3 and "wait for it to end": it is an interruption like any other.
+#[tokio::test]
+async fn ctrl_c_while_waiting_for_the_lock() {
+    let machine = Machine::new().await;
+    machine.kind.hang_create();
+    let first = machine.start(&[]);
+    eventually("kind creates", || machine.kind.calls().iter().any(|call| call.starts_with("create"))).await;
+    let mut second = machine.start(&[]);
+    let mut said = tokio::io::BufReader::new(second.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("waiting") {
+        line.clear();
+        assert!(tokio::io::AsyncBufReadExt::read_line(&mut said, &mut line).await.unwrap() > 0, "it says that it waits");
+    }
+    signal(&second, Signal::INT);
+    machine.finish(second, &["up"]).await.expect(130);
+    let mut rest = String::new();
+    tokio::io::AsyncReadExt::read_to_string(&mut said, &mut rest).await.unwrap();
+    assert!(rest.contains("error[INTERRUPTED]") && rest.contains("hint: "), "{rest}");
+    signal(&first, Signal::INT);
+    machine.finish(first, &["up"]).await.expect(130);
+}
+
+/// After kill -9 kind goes on by itself: the next run saw no node, and then failed because a cluster of that name was there.
+#[tokio::test]
+async fn killed_while_kind_goes_on_alone() {
+    let machine = Machine::new().await;
+    let creates = || machine.kind.calls().iter().filter(|call| call.starts_with("create")).count();
+    machine.kind.hold_create();
+    let run = machine.start(&[]);
+    eventually("kind creates", || creates() == 1).await;
+    signal(&run, Signal::KILL);
+    machine.finish(run, &["up"]).await;
+    let again = machine.start(&[]);
+    eventually("the next kind creates too", || creates() == 2).await;
+    machine.kind.state.add("quickstart", "kindest/node:v1.34.3");
+    machine.kind.release();
+    let output = machine.finish(again, &["up"]).await.expect(0);
+    assert!(output.stderr.contains("starting over") && output.stdout.contains("[1, 1]"), "{}", output.text());
+    assert_eq!(machine.kind.state.clusters().len(), 1);
+}
+
+/// Ctrl-C was not heard by `down`: with an engine that says nothing it sat there for half a minute.
+#[tokio::test]
+async fn ctrl_c_while_down_waits_for_the_engine() {
+    let machine = Machine::up_and_running().await;
+    machine.engine.state().log.clear();
+    machine.engine.fault(Fault::on("/containers/", u32::MAX, FaultKind::Hang));
+    let run = machine.spawn(&["down"]);
+    eventually("the engine is asked", || machine.engine.state().log.iter().any(|one| one.path.contains("/containers/"))).await;
+    let asked = Instant::now();
+    signal(&run, Signal::INT);
+    refused(machine.finish(run, &["down"]).await, 130, "INTERRUPTED");
+    assert!(asked.elapsed().as_secs_f64() < 8.0, "{:?}", asked.elapsed());
+    machine.engine.state().faults.clear();
+    machine.quickstart(&["down"]).await.expect(0);
+    assert!(machine.kind.state.clusters().is_empty());
 }

@@ -146,9 +146,19 @@ impl KindProgram {
         self.script("hang", "yes");
     }
 
+    /// `kind create cluster` waits, until [`KindProgram::release`], before it makes anything.
+    pub fn hold_create(&self) {
+        self.script("hold", "yes");
+    }
+
+    /// Those who wait go on.
+    pub fn release(&self) {
+        self.script("hold", "");
+    }
+
     /// Back to a program that works.
     pub fn heal(&self) {
-        for name in ["fail", "keep", "hang"] {
+        for name in ["fail", "keep", "hang", "hold"] {
             self.script(name, "");
         }
     }

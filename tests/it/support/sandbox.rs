@@ -200,10 +200,15 @@ impl Sandbox {
 
     /// Waits for a program that was started.
     pub async fn finish(&self, child: tokio::process::Child, args: &[&str]) -> Output {
-        let waited = tokio::time::timeout(GUARD, child.wait_with_output()).await;
+        self.finish_within(GUARD, child, args).await
+    }
+
+    /// The same with another patience.
+    pub async fn finish_within(&self, guard: Duration, child: tokio::process::Child, args: &[&str]) -> Output {
+        let waited = tokio::time::timeout(guard, child.wait_with_output()).await;
         let Ok(output) = waited else {
             let last: Vec<String> = self.server.requests().iter().rev().take(15).map(super::faults::Logged::line).collect();
-            panic!("quickstart {args:?} did not end in {GUARD:?}; the API server's last requests, newest first:\n{}", last.join("\n"));
+            panic!("quickstart {args:?} did not end in {guard:?}; the API server's last requests, newest first:\n{}", last.join("\n"));
         };
         let output = output.unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
