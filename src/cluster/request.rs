@@ -1,5 +1,7 @@
 //! The handful of requests that an installer needs, on raw JSON.
 
+use std::collections::BTreeSet;
+
 use http::Request;
 use serde_json::Value;
 use tokio::time::timeout;
@@ -24,6 +26,25 @@ struct ResourceVersion {
     deletion_timestamp: Option<String>,
 }
 
+/// A list of which only names matter.
+#[derive(Debug, serde::Deserialize)]
+struct Names {
+    items: Vec<Item>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct Item {
+    metadata: Name,
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct Name {
+    name: String,
+}
+
+/// Metadata alone, or the whole from a server that cannot (kubernetes.io/docs/reference/using-api/api-concepts, "Metadata-only fetches").
+const NAMES: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
+
 impl Cluster {
     async fn send<T: serde::de::DeserializeOwned>(
         &self,
@@ -33,11 +54,23 @@ impl Cluster {
         content_type: &str,
         body: Vec<u8>,
     ) -> Result<T, ClusterError> {
+        self.asked(what, method, path, (content_type, "application/json"), body).await
+    }
+
+    /// `types`: of the body, and of the answer that is wanted.
+    async fn asked<T: serde::de::DeserializeOwned>(
+        &self,
+        what: String,
+        method: &str,
+        path: &str,
+        types: (&str, &str),
+        body: Vec<u8>,
+    ) -> Result<T, ClusterError> {
         let request = Request::builder()
             .method(method)
             .uri(path)
-            .header("content-type", content_type)
-            .header("accept", "application/json")
+            .header("content-type", types.0)
+            .header("accept", types.1)
             .body(body)
             .map_err(|error| ClusterError::Transport { what: what.clone(), message: error.to_string() })?;
         match timeout(REQUEST_TIMEOUT, self.requests.request::<T>(request)).await {
@@ -85,6 +118,17 @@ impl Cluster {
         })
     }
 
+    /// Names of a collection's objects; none where the collection is not served. Asks for metadata alone: a list of whole objects can be
+    /// megabytes.
+    pub async fn names(&self, collection: &str) -> Result<BTreeSet<String>, ClusterError> {
+        let list = self.asked::<Names>(format!("list {}", short(collection)), "GET", collection, ("application/json", NAMES), Vec::new());
+        match list.await {
+            Ok(list) => Ok(list.items.into_iter().map(|item| item.metadata.name).collect()),
+            Err(error) if error.is_not_found() => Ok(BTreeSet::new()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Server-side apply; answers the object's resourceVersion, which stays when nothing changed.
     pub async fn apply(&self, path: &str, body: &Value) -> Result<String, ClusterError> {
         let uri = format!("{path}?fieldManager={FIELD_MANAGER}&force=true");
@@ -110,6 +154,15 @@ impl Cluster {
         match self.send::<serde::de::IgnoredAny>(format!("list {}", short(collection)), "GET", &uri, "application/json", Vec::new()).await {
             Ok(_) => Ok(true),
             Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes an object; one that is gone is fine.
+    pub async fn delete(&self, path: &str) -> Result<(), ClusterError> {
+        match self.send::<serde::de::IgnoredAny>(format!("delete {}", short(path)), "DELETE", path, "application/json", Vec::new()).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_not_found() => Ok(()),
             Err(error) => Err(error),
         }
     }

@@ -1,5 +1,9 @@
 //! Stages that apply objects: definitions, components, runtimes, the demo. Skipped only where the journal and the checks agree.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -8,8 +12,12 @@ use super::Ended;
 use super::waiting::told;
 use super::{Context, apply, checks};
 use crate::catalog::Object;
+use crate::cluster::ClusterError;
 use crate::error::{Exit, Failure};
 use crate::plan::{Check, Stage, StageId, Wave};
+
+/// Collections that are listed side by side.
+const IN_FLIGHT: usize = 8;
 
 /// Namespaces and definitions.
 pub(super) async fn crds(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> Result<Ended, Failure> {
@@ -35,7 +43,7 @@ pub(super) async fn runtimes(ctx: &Context, stage: &Stage, cancel: &Cancellation
 pub(super) async fn demo(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> Result<Ended, Failure> {
     let objects = ctx.assembled()?.demo.clone();
     let digest = digest(&objects);
-    if done_before(ctx, &stage.id, &digest, &stage.checks).await {
+    if done_before(ctx, &stage.id, &digest, &stage.checks, &objects).await {
         return Ok(skipped());
     }
     if ctx.plan.demo.as_ref().is_some_and(|demo| demo.offline) && ctx.plan.is_local() {
@@ -55,18 +63,100 @@ pub(super) async fn demo(ctx: &Context, stage: &Stage, cancel: &CancellationToke
 
 async fn carry_out(ctx: &Context, id: &StageId, waves: &[Wave], checks: &[Check], cancel: &CancellationToken) -> Result<Ended, Failure> {
     let digest = digest(waves.iter().flat_map(|wave| &wave.objects));
-    if done_before(ctx, id, &digest, checks).await {
+    if done_before(ctx, id, &digest, checks, waves.iter().flat_map(|wave| &wave.objects)).await {
         return Ok(skipped());
     }
     ctx.forget(id)?;
+    unblock(ctx, waves).await?;
     apply::waves(ctx, id, waves, &ctx.assembled()?.rest, cancel).await?;
     ctx.journal(id, digest)?;
     Ok(Ended::Done)
 }
 
-async fn done_before(ctx: &Context, id: &StageId, digest: &str, checks: &[Check]) -> bool {
-    let journaled = ctx.journaled(id).is_some_and(|done| done.digest == digest);
-    journaled && told(&ctx.events, id, "done", "is what an earlier run did still there?", checks::green_now(ctx, checks)).await
+async fn done_before<'a>(
+    ctx: &Context,
+    id: &StageId,
+    digest: &str,
+    checks: &[Check],
+    objects: impl IntoIterator<Item = &'a Object>,
+) -> bool {
+    if ctx.journaled(id).is_none_or(|done| done.digest != digest) {
+        return false;
+    }
+    let looking = async { checks::green_now(ctx, checks).await && all_there(ctx, objects).await };
+    told(&ctx.events, id, "done", "is what an earlier run did still there?", looking).await
+}
+
+/// Is each of these objects there? A cluster can look healthy for a while without a role, a webhook's configuration or a certificate.
+///
+/// Definitions are left to the stage's checks, which ask for what they serve; a Job may be gone because it is done.
+async fn all_there<'a>(ctx: &Context, objects: impl IntoIterator<Item = &'a Object>) -> bool {
+    let Ok(cluster) = ctx.cluster() else { return false };
+    let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for object in objects.into_iter().filter(|object| object.gvk.kind != "CustomResourceDefinition" && object.gvk.kind != "Job") {
+        let Ok(path) = ctx.rest().path(object) else { return false };
+        let Some((collection, name)) = path.rsplit_once('/') else { return false };
+        wanted.entry(collection.to_owned()).or_default().insert(name.to_owned());
+    }
+    let asked: Vec<_> = wanted
+        .iter()
+        .map(|(collection, names)| async move { cluster.names(collection).await.is_ok_and(|there| names.is_subset(&there)) })
+        .collect();
+    stream::iter(asked).buffer_unordered(IN_FLIGHT).all(std::future::ready).await
+}
+
+/// A webhook whose pods are gone refuses the very objects that come before its pods, so the stage could never get to them (knative's
+/// configuration, after its namespace was deleted). Its configuration is ours: it is taken away, and comes again with its wave.
+async fn unblock(ctx: &Context, waves: &[Wave]) -> Result<(), Failure> {
+    if ctx.is_fresh() || !ctx.plan.is_local() {
+        return Ok(());
+    }
+    let (cluster, rest) = (ctx.cluster()?, ctx.rest());
+    let objects: Vec<&Object> = waves.iter().flat_map(|wave| &wave.objects).collect();
+    for configuration in objects.iter().filter(|object| object.gvk.kind.ends_with("WebhookConfiguration")) {
+        for deployment in behind(configuration, &objects) {
+            let path = rest.path(deployment)?;
+            if patiently(|| cluster.find_version(&path)).await?.is_none() {
+                let path = rest.path(configuration)?;
+                patiently(|| cluster.delete(&path)).await?;
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The Deployments whose pods answer a webhook configuration's calls: those that its Services select.
+fn behind<'a>(configuration: &Object, objects: &[&'a Object]) -> Vec<&'a Object> {
+    let webhooks = configuration.body.get("webhooks").and_then(Value::as_array).into_iter().flatten();
+    let mut found = Vec::new();
+    for service in webhooks.filter_map(|webhook| webhook.pointer("/clientConfig/service")) {
+        let text = |key: &str| service.get(key).and_then(Value::as_str);
+        let here = |object: &Object| object.namespace.as_deref() == text("namespace");
+        let selector = objects
+            .iter()
+            .find(|object| object.gvk.kind == "Service" && here(object) && Some(object.name.as_str()) == text("name"))
+            .and_then(|object| object.body.pointer("/spec/selector")?.as_object());
+        let Some(selector) = selector else { continue };
+        found.extend(objects.iter().copied().filter(|object| {
+            let labels = object.body.pointer("/spec/template/metadata/labels");
+            object.gvk.kind == "Deployment"
+                && here(object)
+                && selector.iter().all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value))
+        }));
+    }
+    found
+}
+
+/// Asks again while the answer is one that passes by itself.
+async fn patiently<T, W: Future<Output = Result<T, ClusterError>>>(ask: impl Fn() -> W) -> Result<T, ClusterError> {
+    for _ in 0..40 {
+        match ask().await {
+            Err(error) if error.is_transient() => tokio::time::sleep(Duration::from_millis(250)).await,
+            answer => return answer,
+        }
+    }
+    ask().await
 }
 
 fn skipped() -> Ended {

@@ -159,7 +159,8 @@ async fn program_at(ctx: &Context, place: PathBuf, sha256: &str) -> Result<Progr
         let target = target.clone();
         move || -> std::io::Result<()> {
             use std::os::unix::fs::PermissionsExt as _;
-            if target.exists() {
+            // The download was verified a moment ago; the copy may have been cut by a power failure since it was made.
+            if same(&place, &target) {
                 return Ok(());
             }
             let folder = target.parent().map(std::path::Path::to_path_buf).unwrap_or_default();
@@ -174,6 +175,11 @@ async fn program_at(ctx: &Context, place: PathBuf, sha256: &str) -> Result<Progr
     .map_err(|error| Failure::internal(error.to_string()))?;
     made.map_err(|error| Failure::new("NO_SPACE", Exit::Prerequisite, "cannot put kind into the cache").cause(error.to_string()))?;
     Ok(Program::at(&target).await?)
+}
+
+/// Two files of the same bytes. Both are read as a whole: a program of some megabytes.
+fn same(one: &std::path::Path, other: &std::path::Path) -> bool {
+    matches!((fs_err::read(one), fs_err::read(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// This program's architecture under its GOARCH name.

@@ -191,3 +191,83 @@ async fn another_profile_version_or_port_is_refused() {
     let said = refused(machine.quickstart(&["up"]).await, 2, "CLUSTER_DIFFERS");
     assert!(said.stderr.contains("0.19.0") && said.stderr.contains("0.20.0"), "{}", said.text());
 }
+
+/// A role binding, a webhook's configuration or an account that was deleted stayed away: the stage's checks were green without it.
+#[tokio::test]
+async fn what_no_check_looks_at_is_put_back() {
+    let machine = Machine::up_and_running().await;
+    let applied: Vec<String> = machine.server.objects();
+    let first = |plural: &str| applied.iter().find_map(|line| line.strip_prefix(plural)?.strip_prefix(" /")).unwrap().to_owned();
+    let paths = [
+        format!("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/{}", first("clusterrolebindings.rbac.authorization.k8s.io")),
+        format!(
+            "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/{}",
+            first("validatingwebhookconfigurations.admissionregistration.k8s.io")
+        ),
+        "/api/v1/namespaces/cert-manager/serviceaccounts/cert-manager".to_owned(),
+    ];
+    for path in &paths {
+        delete(&machine, path).await;
+    }
+    machine.up(&[]).await.expect(0);
+    for path in &paths {
+        assert!(machine.server.get(path).is_some(), "{path}");
+    }
+    machine.server.forget_requests();
+    machine.up(&[]).await.expect(0);
+    assert!(machine.server.writes().is_empty());
+}
+
+/// Knative's namespace, or the Deployment of its webhook, was deleted: `up` waited 150 s for the webhook that was to come back with its own
+/// stage's next wave, and failed, every time.
+#[tokio::test]
+async fn a_webhook_whose_pods_are_gone_does_not_keep_them_away() {
+    for path in [
+        "/api/v1/namespaces/knative-serving",
+        "/apis/apps/v1/namespaces/knative-serving/deployments/webhook",
+        "/apis/apps/v1/namespaces/knative-serving/deployments/net-istio-webhook",
+    ] {
+        let machine = Machine::up_and_running().await;
+        delete(&machine, path).await;
+        machine.up(&["--timeout", "45s"]).await.expect(0);
+        assert!(machine.server.get(path).is_some(), "{path}");
+    }
+}
+
+/// A private kubeconfig that was cut off was called the user's, to be corrected by hand: kind knows it, and is asked again.
+#[tokio::test]
+async fn a_damaged_private_kubeconfig_is_written_again() {
+    let machine = Machine::up_and_running().await;
+    for text in ["", "apiVersion: v1\nclusters: [", "\0"] {
+        fs_err::write(machine.state_folder().join("kubeconfig"), text).unwrap();
+        machine.up(&[]).await.expect(0);
+    }
+    assert!(machine.server.writes().is_empty());
+}
+
+/// A paused node was "started", which an engine refuses: it is let go on.
+#[tokio::test]
+async fn a_paused_node_goes_on() {
+    let machine = Machine::up_and_running().await;
+    machine.engine.state().states.insert("quickstart-control-plane".into(), "paused".into());
+    machine.up(&[]).await.expect(0);
+    assert!(machine.engine.state().states.is_empty());
+}
+
+/// A copy of the bundle's kind that a power failure has cut was run again and again, and every `up` failed with it.
+#[tokio::test]
+async fn a_damaged_copy_of_kind_is_made_again() {
+    let machine = Machine::new().await;
+    let own = machine.bundle().await.display().to_string();
+    machine.remove_kind();
+    let port = machine.port.to_string();
+    let arguments = ["up", "--bundle", &own, "--port", &port];
+    machine.quickstart(&arguments).await.expect(0);
+    let copies: Vec<_> = crate::small::files(&machine.home().join(".cache"))
+        .into_iter()
+        .filter(|file| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("kind-")))
+        .collect();
+    assert_eq!(copies.len(), 1, "{copies:?}");
+    fs_err::write(&copies[0], "").unwrap();
+    machine.quickstart(&arguments).await.expect(0);
+}
