@@ -2,7 +2,7 @@
 SHELL := bash
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help up build check test lint fuzz e2e chaos bench dist lab lab-check lab-clean
+.PHONY: help up build check test chaos-wire lint fuzz e2e chaos bench dist lab lab-check lab-clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ check: ## does it compile?
 
 test: ## all tests that need neither Docker nor a network
 	$(CARGO) test --locked
+
+chaos-wire: ## seeded faults at the wire, a table of what came of them (SEEDS=300; CHAOS_SEED=n repeats one)
+	CHAOS_SEEDS=$${SEEDS:-300} $(CARGO) test --locked --test it chaos::campaign -- --ignored --exact --nocapture
 
 lint: ## format, clippy, shellcheck
 	@scripts/lint.sh

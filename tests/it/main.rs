@@ -8,6 +8,7 @@ mod support;
 mod bomb;
 mod bundle;
 mod cancel;
+mod chaos;
 mod config;
 mod doctor;
 mod doctor_fix;
