@@ -207,7 +207,9 @@ impl Explain for DockerError {
             Self::Timeout { .. } | Self::Idle { .. } => {
                 "the engine is overloaded or hangs: look at `docker ps`, restart it, and run the same command again".into()
             }
-            Self::Command { stderr, .. } => rules::find(Source::Engine, "", stderr)?.rule.hint.into(),
+            Self::Command { stderr, .. } => {
+                rules::find(Source::Engine, "", stderr).map(|found| found.rule).or_else(|| rules::rule("ENGINE_ERROR"))?.hint.into()
+            }
             Self::Refused { .. } | Self::Io { .. } => rules::rule("ENGINE_ERROR")?.hint.into(),
         })
     }

@@ -57,8 +57,12 @@ async fn seeds(all: impl IntoIterator<Item = u64>) -> (Vec<Done>, Vec<String>) {
 /// Every fault ends with the outcome that belongs to it, and the next `up` brings the cluster to a prediction.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_few_seeds() {
-    // A cluster that is there first costs a run more: of those, some.
-    let cheap = (1..).filter(|seed| seed % 4 == 0 || !Script::of(*seed).wrongs.iter().any(Wrong::needs_cluster));
+    // A cluster that is there first costs a run more: of those, some. The ping of an engine that hangs takes its bound of 15 s.
+    let slow = |wrong: &Wrong| matches!(wrong, Wrong::EngineHangs { on: "_ping" });
+    let cheap = (1..).filter(|seed| {
+        let script = Script::of(*seed);
+        (seed % 4 == 0 || !script.wrongs.iter().any(Wrong::needs_cluster)) && !script.wrongs.iter().any(slow)
+    });
     let (done, failed) = seeds(cheap.take(24)).await;
     assert!(failed.is_empty(), "{} of {} cases:\n{}", failed.len(), failed.len() + done.len(), failed.join("\n"));
 }

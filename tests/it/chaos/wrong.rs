@@ -196,10 +196,9 @@ impl Wrong {
             Self::EngineIs("one CPU") => fails(&[("INSUFFICIENT_CPU", 3)]),
             Self::EngineIs("2 GiB") => fails(&[("INSUFFICIENT_MEMORY", 3)]),
             Self::EngineIs(_) => fails(&[("BUNDLE_ARCH", 8)]),
-            Self::ImportFails => fails(&[("NO_SPACE", 3)]),
+            Self::ImportFails => fails(&[("NO_SPACE", 4)]),
             Self::State("truncated" | "garbage" | "empty") => fails(&[("STATE_DAMAGED", 3)]),
             Self::State("newer") => fails(&[("STATE_NEWER", 3)]),
-            Self::State(_) => fails(&[("CLUSTER_FOREIGN", 3), ("PORT_BUSY", 3)]),
             _ => success(),
         }
     }
