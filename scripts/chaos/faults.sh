@@ -60,7 +60,7 @@ fault cache-damaged running 10 "0" "every file of the cache is damaged" cache_da
 fault state-garbage running 5 "3:STATE_DAMAGED" "state.json is garbage" state_hurt garbage
 fault state-cut running 5 "3:STATE_DAMAGED" "state.json is cut off" state_hurt cut
 fault state-newer running 5 "3:STATE_NEWER" "state.json was written by a newer program" state_hurt newer
-fault state-removed running 5 "3:CLUSTER_FOREIGN" "state.json was removed" state_hurt removed
+fault state-removed running 5 "0" "state.json was removed" state_hurt removed
 fault private-kubeconfig-removed running 5 "0" "our own kubeconfig was removed" private_kubeconfig_removed
 fault bundle-cut-files running 5 "8:BUNDLE_DAMAGED" "a bundle cut off in kind's program" bundle_cut bin/kind
 fault bundle-cut-images running 10 "8:BUNDLE_DAMAGED" "a bundle cut off in Istio's images" bundle_cut images/istio
