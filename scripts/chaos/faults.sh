@@ -50,7 +50,7 @@ fault node-killed running 45 "0" "the node's container was killed" node_after ki
 fault node-paused running 15 "0" "the node's container is paused" node_after pause
 fault node-removed running 70 "0" "the node's container was removed by hand" node_removed
 fault clock-ahead running 5 "0" "our clock is 2 days ahead" clock_moved +2d
-fault clock-behind running 40 "3:CLOCK_SKEW 5:API_UNREACHABLE" "our clock is 2 days behind" clock_moved -2d
+fault clock-behind running 40 "4:CLOCK_SKEW 3:CLOCK_SKEW" "our clock is 2 days behind" clock_moved -2d
 
 # Files.
 fault cache-full running 10 "3:NO_SPACE" "the cache's disk is full" cache_full

@@ -80,13 +80,26 @@ impl ClusterError {
         matches!(self, Self::Api { message, .. } if message.contains("denied the request") && message.contains(by))
     }
 
+    /// The rule for a certificate that this machine's clock says no to: no waiting makes it valid.
+    fn certificate(&self) -> Option<&'static str> {
+        let Self::Transport { message, .. } = self else { return None };
+        let message = message.to_lowercase();
+        let says = |words: [&str; 2]| message.contains("certificate") && words.iter().any(|word| message.contains(word));
+        match () {
+            () if says(["not valid yet", "notvalidyet"]) => Some("CLOCK_SKEW"),
+            () if says(["expired", "has expired"]) => Some("CERT_EXPIRED"),
+            () => None,
+        }
+    }
+
     /// Worth another try: the one list of answers that pass by themselves while a cluster comes up.
     ///
     /// 404 on an apply means that the namespace or the kind is not served yet ("it usually takes extra time for discovery to
     /// notice the custom resource", kube-rs#951).
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Transport { .. } | Self::Timeout { .. } => true,
+            Self::Transport { .. } => self.certificate().is_none(),
+            Self::Timeout { .. } => true,
             Self::Kubeconfig { .. } => false,
             Self::Api { code, message, .. } => {
                 matches!(code, 404 | 408 | 409 | 429 | 502 | 503 | 504)
@@ -124,12 +137,14 @@ impl Explain for ClusterError {
             Self::Api { code, message, .. } => {
                 rules::find(Source::Api, &code.to_string(), message).map_or("API_REFUSED", |found| found.rule.id)
             }
-            Self::Transport { .. } | Self::Timeout { .. } => "API_UNREACHABLE",
+            Self::Transport { .. } => self.certificate().unwrap_or("API_UNREACHABLE"),
+            Self::Timeout { .. } => "API_UNREACHABLE",
             Self::Kubeconfig { .. } => "KUBECONFIG_INVALID",
         }
     }
     fn exit(&self) -> Exit {
         match self {
+            Self::Transport { .. } if self.certificate().is_some() => Exit::Prerequisite,
             Self::Api { .. } => Exit::StageFailed,
             Self::Transport { .. } => Exit::NotRunning,
             Self::Timeout { .. } => Exit::Deadline,
@@ -154,6 +169,17 @@ mod tests {
 
     fn api(code: u16, message: &str) -> ClusterError {
         ClusterError::Api { what: "apply".into(), code, reason: String::new(), message: message.into() }
+    }
+
+    /// A clock that is two days behind makes every certificate "not valid yet": `up` waited three minutes for an API server that was there.
+    #[test]
+    fn a_certificate_that_the_clock_does_not_accept_is_no_server_that_is_away() {
+        let transport = |message: &str| ClusterError::Transport { what: "get version".into(), message: message.into() };
+        let early = transport("invalid peer certificate: certificate not valid yet: verification time 1795082400 (UNIX)");
+        assert_eq!((early.id(), early.is_transient()), ("CLOCK_SKEW", false));
+        let late = transport("invalid peer certificate: certificate expired: verification time 1895082400 (UNIX)");
+        assert_eq!((late.id(), late.is_transient()), ("CERT_EXPIRED", false));
+        assert_eq!((transport("connection refused").id(), transport("connection refused").is_transient()), ("API_UNREACHABLE", true));
     }
 
     #[test]

@@ -126,7 +126,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     Rule {
         id: "CERT_EXPIRED",
-        exits: &[Degraded],
+        exits: &[Degraded, StageFailed, Prerequisite],
         meaning: "a certificate of the cluster is no longer valid, or not yet",
         hint: "`kubeadm certs renew all` in the node and a restart of it; or `quickstart down` and `up`",
         threads: &["kind#3425"],
@@ -134,7 +134,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     named(
         "CLOCK_SKEW",
-        &[Prerequisite],
+        &[Prerequisite, StageFailed],
         "the engine's clock is not this machine's",
         "set both by the network's time; Docker Desktop and colima: restart them after the machine slept",
     ),
