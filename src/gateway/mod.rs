@@ -150,7 +150,7 @@ mod tests {
             let (mut stream, _) = listener.accept().await.unwrap();
             stream.read_buf(&mut Vec::with_capacity(4096)).await.unwrap();
             stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").await.unwrap();
-            while stream.write_all(&[b'1'; 65536]).await.is_ok() {}
+            while stream.write_all(&vec![b'1'; 65536]).await.is_ok() {}
         });
         let error = post(port, "h", "/p", &Value::Null).await.unwrap_err();
         assert!(matches!(&error, GatewayError::NotJson { body, .. } if body.len() == 300), "{error}");

@@ -59,7 +59,7 @@ async fn ours(ctx: &Context, node_image: &str, port: u16, cancel: &CancellationT
     let there = !nodes.is_empty() && known;
     if there {
         let waking = told(&ctx.events, &StageId::Cluster, "node", "the engine starts the node", wake(engine, &nodes));
-        unless_stopped(cancel, waking).await?;
+        unless_stopped(cancel, Box::pin(waking)).await?;
     } else {
         if !nodes.is_empty() {
             ctx.events.note(format!("an earlier run was stopped while it made {name}: starting over"));

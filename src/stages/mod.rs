@@ -64,7 +64,7 @@ async fn carry_out(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> 
     match &stage.id {
         StageId::EngineCheck => engine_check::run(ctx, &stage.id).await,
         StageId::Fetch => fetch::run(ctx, cancel).await,
-        StageId::Cluster => cluster::run(ctx, stage, cancel).await,
+        StageId::Cluster => Box::pin(cluster::run(ctx, stage, cancel)).await,
         StageId::Images(group) => images::group(ctx, &stage.id, group, cancel).await,
         StageId::Crds => component::crds(ctx, stage, cancel).await,
         StageId::Component(name) => component::component(ctx, stage, name, cancel).await,

@@ -180,11 +180,10 @@ impl Wrong {
         match self {
             // The signal may come when all is over.
             Self::Refused { .. } => may_fail(&[("API_REFUSED", 4)]),
-            Self::ApiHangs { interrupt: true, .. } => fails(&[("INTERRUPTED", 130)]),
             Self::ApiHangs { interrupt: false, .. } => fails(&[("DEADLINE", 5)]),
             Self::Engine { .. } => may_fail(&[("ENGINE_ERROR", 4), ("ENGINE_UNREACHABLE", 3)]),
             Self::EngineHangs { on: "_ping" } => fails(&[("ENGINE_UNREACHABLE", 3)]),
-            Self::EngineHangs { .. } => fails(&[("INTERRUPTED", 130)]),
+            Self::ApiHangs { interrupt: true, .. } | Self::EngineHangs { .. } => fails(&[("INTERRUPTED", 130)]),
             Self::KindFails { id, exit, .. } => fails(&[(id, *exit)]),
             Self::KindHangs(signal) => Allowed { success: false, ..signalled(*signal) },
             Self::Killed { signal, .. } => signalled(*signal),
