@@ -67,7 +67,7 @@ async fn carry_out(ctx: &Context, id: &StageId, waves: &[Wave], checks: &[Check]
         return Ok(skipped());
     }
     ctx.forget(id)?;
-    unblock(ctx, waves).await?;
+    unblock(ctx, id, waves, cancel).await?;
     apply::waves(ctx, id, waves, &ctx.assembled()?.rest, cancel).await?;
     ctx.journal(id, digest)?;
     Ok(Ended::Done)
@@ -107,7 +107,9 @@ async fn all_there<'a>(ctx: &Context, objects: impl IntoIterator<Item = &'a Obje
 
 /// A webhook whose pods are gone refuses the very objects that come before its pods, so the stage could never get to them (knative's
 /// configuration, after its namespace was deleted). Its configuration is ours: it is taken away, and comes again with its wave.
-async fn unblock(ctx: &Context, waves: &[Wave]) -> Result<(), Failure> {
+///
+/// Pods that were scaled to 0 come back first: their Deployment is sent before what they guard.
+async fn unblock(ctx: &Context, id: &StageId, waves: &[Wave], cancel: &CancellationToken) -> Result<(), Failure> {
     if ctx.is_fresh() || !ctx.plan.is_local() {
         return Ok(());
     }
@@ -116,10 +118,17 @@ async fn unblock(ctx: &Context, waves: &[Wave]) -> Result<(), Failure> {
     for configuration in objects.iter().filter(|object| object.gvk.kind.ends_with("WebhookConfiguration")) {
         for deployment in behind(configuration, &objects) {
             let path = rest.path(deployment)?;
-            if patiently(|| cluster.find_version(&path)).await?.is_none() {
-                let path = rest.path(configuration)?;
-                patiently(|| cluster.delete(&path)).await?;
-                break;
+            match patiently(|| cluster.find(&path)).await? {
+                None => {
+                    let path = rest.path(configuration)?;
+                    patiently(|| cluster.delete(&path)).await?;
+                    break;
+                }
+                Some(live) if live.pointer("/spec/replicas").and_then(Value::as_i64) == Some(0) => {
+                    let asleep = Wave { name: "scaled to 0", objects: vec![deployment.clone()], checks: Vec::new() };
+                    apply::waves(ctx, id, &[asleep], rest, cancel).await?;
+                }
+                Some(_) => {}
             }
         }
     }

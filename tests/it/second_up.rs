@@ -123,7 +123,7 @@ async fn a_deployment_that_was_scaled_to_zero_comes_back() {
     machine.up(&[]).await.expect(0);
     for name in ["activator", "webhook"] {
         let live = machine.server.get(&format!("/apis/apps/v1/namespaces/knative-serving/deployments/{name}")).unwrap();
-        assert_eq!(live["spec"]["replicas"], 1, "{name}");
+        assert_ne!(live["spec"]["replicas"], 0, "{name}");
     }
     machine.quickstart(&["status"]).await.expect(0);
 }

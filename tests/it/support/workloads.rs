@@ -69,10 +69,12 @@ impl Trouble {
     }
 }
 
-/// Is that Deployment available, in its newest generation?
+/// Does that Deployment have a pod that answers, in its newest generation? Scaled to 0 it is Available, and nobody answers.
 pub fn ready(world: &World, namespace: &str, name: &str) -> bool {
     world.find("apps", "deployments", namespace, name).is_some_and(|object| {
-        object["status"]["observedGeneration"] == object["metadata"]["generation"] && condition(object, "Available") == Some("True")
+        object["status"]["observedGeneration"] == object["metadata"]["generation"]
+            && condition(object, "Available") == Some("True")
+            && object["status"]["readyReplicas"].as_u64().is_some_and(|ready| ready > 0)
     })
 }
 
