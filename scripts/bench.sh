@@ -55,7 +55,8 @@ warm() {
   remove_cluster bench-serial
 }
 
-serial() { # NUMBER
+serial() { # NUMBER: the disk has written what went before
+  sync
   say "pair $1: the serial sequence"
   "$ROOT/scripts/bench/serial.sh" "$WORK/prepared" "$NODE_IMAGE" "$KUBECTL" "$(free_port 18090)" >"$WORK/serial-$1.tsv" 2>"$WORK/log" ||
     { tail -n 30 "$WORK/log" >&2; fail 1 "the serial sequence failed"; }
@@ -69,6 +70,7 @@ serial() { # NUMBER
 up() {
   local label=$1 cache=$2 name=$3 began ended
   shift 3
+  sync
   began=$(now)
   QUICKSTART_STATE_DIR=$WORK/state QUICKSTART_CACHE_DIR=$WORK/$cache KUBECONFIG=$WORK/kubeconfig \
     with_peak "$WORK/peak" "$PROGRAM" --name "$name" up -o json "$@" >"$WORK/events" 2>"$WORK/log" ||
