@@ -16,6 +16,8 @@ use crate::kind::{Configuration, Create, Kind, KindError, Proxies, configuration
 use crate::plan::{GATEWAY_NODE_PORT, Stage, StageId, Target};
 use crate::state::{StateError, persist};
 
+/// How often the node of a kind that goes on alone is taken away.
+const TAKE_OVERS: u32 = 3;
 /// Bound on `kind create`, a pull of the node image included.
 const CREATE: Duration = Duration::from_secs(9 * 60);
 
@@ -130,8 +132,10 @@ async fn create(ctx: &Context, kind: &Kind, node_image: &str, port: u16, cancel:
         }
     };
     let mut made = kind.create(&create, cancel, &said).await;
-    if let Err(KindError::Exists { .. }) = &made {
-        // There was no node a moment ago, and nobody else holds our lock: the kind of a run that was killed has gone on alone.
+    for _ in 0..TAKE_OVERS {
+        let Err(KindError::Exists { .. }) = &made else { break };
+        // There was no node a moment ago, and nobody else holds our lock: the kind of a run that was killed has gone on alone. It may
+        // be on its way still, and make the node once more after this.
         ctx.events.note(format!("the kind of an earlier run was still making {name}: starting over"));
         kind.delete(name, &ctx.paths.kubeconfig).await?;
         made = kind.create(&create, cancel, &said).await;
