@@ -84,11 +84,11 @@ fn names(descriptors: &[Value]) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Where the archive's files are.
+/// Where the archive's files are; links and the like are there, and hold nothing.
 struct Files<'a> {
     archive: &'a Path,
     file: BufReader<fs_err::File>,
-    at: BTreeMap<String, (u64, u64)>,
+    at: BTreeMap<String, Option<(u64, u64)>>,
 }
 
 impl<'a> Files<'a> {
@@ -105,13 +105,13 @@ impl<'a> Files<'a> {
                 return Err(unusable(archive, format!("it is cut off in {path}")));
             }
             // Layers that are links to the same file in an older layout have size 0: they are there too.
-            at.insert(path, (start, size));
+            at.insert(path, entry.header().entry_type().is_file().then_some((start, size)));
         }
         Ok(Self { archive, file: tar.into_inner(), at })
     }
 
     fn json(&mut self, path: &str) -> Result<Option<Value>, BundleError> {
-        let Some((start, size)) = self.at.get(path).copied() else { return Ok(None) };
+        let Some((start, size)) = self.at.get(path).copied().flatten() else { return Ok(None) };
         if size > MAX_JSON {
             return Err(unusable(self.archive, format!("{path} has {size} bytes")));
         }

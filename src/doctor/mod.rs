@@ -9,6 +9,8 @@ mod disk;
 mod engine;
 mod files;
 mod fix;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod gateway;
 mod holders;
 mod leftovers;

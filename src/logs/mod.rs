@@ -4,6 +4,8 @@
 
 mod archive;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod gather;
 mod kubernetes;
 mod nodes;

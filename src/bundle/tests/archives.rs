@@ -142,3 +142,16 @@ fn broken_archives_are_errors() {
     }
     assert!(matches!(tags(&folder.path().join("none")), Err(BundleError::Archive { .. })));
 }
+
+/// An `index.json` that was no regular file was read and never replaced: the repair was told each time, and never made.
+#[test]
+fn an_index_that_is_no_file_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tar");
+    let a = saved("lab/a:1");
+    let text = json!({"schemaVersion": 2, "manifests": [a.index]}).to_string();
+    let tar = a.files.iter().fold(Tar::default(), |tar, (path, bytes)| tar.file(path, bytes));
+    put(&path, &tar.header("index.json", b'4', text.len() as u64).content(text.as_bytes()).end());
+    assert!(!repair(&path, "amd64").unwrap());
+    assert_eq!(tags(&path).unwrap_err().to_string().matches("manifest.json").count(), 1);
+}
