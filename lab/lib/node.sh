@@ -117,7 +117,14 @@ full_reference() {
   esac
 }
 
+# What is unpacked needs no layer beside it (containerd's configuration in the node says the same of images that it pulls): kind copies
+# /var of the image into a volume for every cluster, and half of it would be these.
+drop_layers() {
+  docker exec "$BUILDER" ctr -n k8s.io content prune references >/dev/null
+}
+
 commit_builder() { # image, key
+  drop_layers
   docker exec "$BUILDER" pkill containerd
   wait_until 30 "containerd has ended in the node" eval "! docker exec $BUILDER pgrep -x containerd >/dev/null"
   docker commit --change 'ENTRYPOINT ["/usr/local/bin/entrypoint","/sbin/init"]' --change "LABEL $LABEL=$2" "$BUILDER" "$1" >/dev/null
