@@ -48,6 +48,7 @@ async fn answer(world: World<'_>, probe: &Probe) -> Result<Verdict, ClusterError
     match probe {
         Probe::ApiAnswers => cluster.version().await.map(|_| Verdict::Ready),
         Probe::NodesReady => nodes(cluster).await,
+        Probe::ServicesRouted => services(cluster).await,
         Probe::CrdsServed { collections } => definitions(cluster, collections).await,
         Probe::Rollout { namespace, name } => deployment(world, namespace, name).await,
         Probe::Secret { namespace, name, key } => secret(cluster, namespace, name, key).await,
@@ -80,6 +81,15 @@ async fn nodes(cluster: &Cluster) -> Result<Verdict, ClusterError> {
         Some(_) => Verdict::Ready,
         None => Verdict::Pending("ServiceAccount default/default is not there yet".into()),
     })
+}
+
+/// A pod that starts before kube-proxy has made the rules finds no API server behind 10.96.0.1: controllers end, or wait half a minute
+/// until they ask again (cert-manager's leader election, on the real cluster). Networks that do without kube-proxy have no such DaemonSet.
+async fn services(cluster: &Cluster) -> Result<Verdict, ClusterError> {
+    let Some(proxy) = cluster.find("/apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy").await? else {
+        return Ok(Verdict::Ready);
+    };
+    Ok(rollout::daemon_set(&proxy))
 }
 
 /// Small questions, one a definition: the list of all definitions would be eight megabytes at every look.

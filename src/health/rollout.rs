@@ -32,6 +32,17 @@ pub fn deployment(object: &Value) -> Verdict {
     Verdict::Ready
 }
 
+/// A DaemonSet whose pods are Ready on every node that is to have one; before its controller has seen it, it wants none.
+pub fn daemon_set(object: &Value) -> Verdict {
+    let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
+    let (desired, ready) = (number("/status/desiredNumberScheduled"), number("/status/numberReady"));
+    let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    if number("/status/observedGeneration") < number("/metadata/generation") || desired == 0 {
+        return Verdict::Pending(format!("DaemonSet {name} has not been seen by its controller yet"));
+    }
+    if ready < desired { Verdict::Pending(format!("DaemonSet {name}: {ready} of {desired} pods ready")) } else { Verdict::Ready }
+}
+
 /// Status and message of a condition.
 pub fn condition(object: &Value, kind: &str) -> Option<(String, String)> {
     let conditions = object.pointer("/status/conditions")?.as_array()?;
@@ -45,6 +56,18 @@ pub fn condition(object: &Value, kind: &str) -> Option<(String, String)> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_daemon_set_is_ready_where_it_is_wanted() {
+        let make = |observed: i64, desired: i64, ready: i64| {
+            json!({"metadata": {"generation": 1, "name": "kube-proxy"},
+                   "status": {"observedGeneration": observed, "desiredNumberScheduled": desired, "numberReady": ready}})
+        };
+        assert_eq!(daemon_set(&make(1, 2, 2)), Verdict::Ready);
+        for object in [make(0, 0, 0), make(1, 0, 0), make(1, 2, 1), json!({"metadata": {"generation": 1}})] {
+            assert!(matches!(daemon_set(&object), Verdict::Pending(_)), "{object}");
+        }
+    }
 
     #[test]
     fn a_rollout_ends_only_when_the_new_generation_is_available() {

@@ -201,17 +201,23 @@ fn stages(
     }
     let images_of = |group: &str| groups.iter().any(|g| g == group).then(|| StageId::Images(group.to_owned()));
 
-    // The node gets Ready while objects are sent: the API server takes them before the first pod can start.
+    // The node gets Ready while definitions are sent. What makes pods comes after both: pods without routed Services start in vain.
     let nodes = Check {
         id: "nodes/ready".into(),
         probe: Probe::NodesReady,
         hint: "`kubectl describe nodes` says what the node lacks".into(),
         deadline: 3 * MINUTE,
     };
-    add(StageId::Nodes, "node ready", vec![StageId::Cluster], vec![nodes], 4 * MINUTE);
+    let services = Check {
+        id: "nodes/services".into(),
+        probe: Probe::ServicesRouted,
+        hint: "`kubectl -n kube-system describe daemonset kube-proxy` says what it waits for".into(),
+        deadline: 3 * MINUTE,
+    };
+    add(StageId::Nodes, "node ready", vec![StageId::Cluster], vec![nodes, services], 4 * MINUTE);
     add(StageId::Crds, "namespaces and CRDs", vec![StageId::Fetch, StageId::Cluster], vec![], 4 * MINUTE);
     for (choice, component) in choices.iter().zip(components) {
-        let mut needs = vec![StageId::Crds];
+        let mut needs = vec![StageId::Nodes, StageId::Crds];
         needs.extend(choice.component.needs.iter().filter(|name| has(name)).map(|name| StageId::component(name)));
         needs.extend(images_of(&component.name));
         let mut checks: Vec<Check> =

@@ -24,6 +24,8 @@ pub enum Probe {
     ApiAnswers,
     /// Every node has condition Ready.
     NodesReady,
+    /// Addresses of Services lead to pods: kube-proxy runs on every node, where the cluster has one.
+    ServicesRouted,
     /// Custom resources are served, which is what Established promises and a moment later is true.
     CrdsServed {
         /// The API path of each one's collection.

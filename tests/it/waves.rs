@@ -10,7 +10,7 @@ use crate::{
 /// A cluster that is slow enough for every wrong order to show.
 async fn log() -> (Machine, Vec<Logged>) {
     let machine = Machine::new().await;
-    machine.server.pace(Pace { crds: 2, deployments: 2, inference_services: 1, nodes: 1, webhook_lag: 1 });
+    machine.server.pace(Pace { crds: 2, deployments: 2, inference_services: 1, nodes: 3, webhook_lag: 1 });
     machine.up(&[]).await.expect(0);
     let log = machine.server.requests();
     (machine, log)
@@ -35,9 +35,21 @@ fn applied(log: &[Logged], path: &str) -> usize {
 async fn the_order_on_the_wire() {
     let (machine, log) = log().await;
     all_definitions_before_the_controller(&machine, &log);
+    services_are_routed_before_the_first_pod(&log);
     the_certificate_and_its_secret_before_the_deployment(&log);
     guarded_objects_only_after_a_denial(&log);
     the_manner_of_the_requests(&log);
+}
+
+/// Pods that started before kube-proxy did not find the API server: they ended, or waited half a minute (2 of 3 runs on the real cluster).
+fn services_are_routed_before_the_first_pod(log: &[Logged]) {
+    let proxy = |one: &Logged| one.method == "GET" && one.path.ends_with("/daemonsets/kube-proxy");
+    let looks: Vec<usize> = log.iter().enumerate().filter(|(_, one)| proxy(one)).map(|(at, _)| at).collect();
+    let first_pods = applies(log).find(|(_, one)| one.path.contains("/deployments/")).expect("a Deployment").0;
+    assert!(
+        looks.len() >= 3 && looks.iter().all(|look| *look < first_pods),
+        "kube-proxy was looked at {looks:?}, the first Deployment sent at {first_pods}"
+    );
 }
 
 /// The KServe controller decides at its start what it watches: a CRD that comes later is not seen until it is restarted.

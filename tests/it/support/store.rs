@@ -51,7 +51,7 @@ pub struct Pace {
     pub deployments: u32,
     /// An InferenceService becomes ready.
     pub inference_services: u32,
-    /// The node becomes Ready.
+    /// The node becomes Ready, and so does kube-proxy.
     pub nodes: u32,
     /// Calls that a webhook still refuses after its Deployment is available: readiness is not serving.
     pub webhook_lag: u32,
@@ -107,6 +107,9 @@ impl World {
         let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": format!("{cluster}-control-plane"),
             "labels": {"kubernetes.io/hostname": format!("{cluster}-control-plane"), "node-role.kubernetes.io/control-plane": ""}}, "spec": {}});
         self.put("", "nodes", "", node, "kubelet");
+        let proxy = json!({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "kube-proxy", "namespace": "kube-system"},
+            "spec": {"selector": {"matchLabels": {"k8s-app": "kube-proxy"}}}});
+        self.put("apps", "daemonsets", "kube-system", proxy, "kubeadm");
     }
 
     /// Counts a read of an object; the controllers look again while it is on its way.
@@ -115,7 +118,7 @@ impl World {
             "customresourcedefinitions" => self.pace.crds,
             "deployments" => self.pace.deployments,
             "inferenceservices" => self.pace.inference_services,
-            "nodes" => self.pace.nodes,
+            "nodes" | "daemonsets" => self.pace.nodes,
             _ => return,
         };
         if let Some(stored) = self.objects.get_mut(key) {

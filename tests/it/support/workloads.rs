@@ -108,6 +108,9 @@ pub fn settle(world: &mut World) {
     for key in world.keys("", "nodes") {
         node(world, &key);
     }
+    for key in world.keys("apps", "daemonsets") {
+        daemon_set(world, &key);
+    }
     for key in world.keys("apps", "deployments") {
         deployment(world, &key);
     }
@@ -137,6 +140,19 @@ fn node(world: &mut World, key: &Key) {
             "conditions": conditions(&[("Ready", ready, if ready { "KubeletReady" } else { "KubeletNotReady" }, message)]),
             "nodeInfo": {"kubeletVersion": version, "architecture": "amd64", "operatingSystem": "linux", "containerRuntimeVersion": "containerd://2.1.4"}});
     });
+}
+
+/// Its controller starts late: at the first look it has not seen it.
+fn daemon_set(world: &mut World, key: &Key) {
+    let (reads, pace) = (world.objects[key].reads, world.pace.nodes);
+    let generation = world.objects[key].object["metadata"]["generation"].clone();
+    if reads > 0 || pace == 0 {
+        let ready = u32::from(reads >= pace);
+        world.edit(key, "kube-controller-manager", |object| {
+            object["status"] = json!({"observedGeneration": generation, "desiredNumberScheduled": 1, "currentNumberScheduled": 1,
+                "numberReady": ready, "numberAvailable": ready});
+        });
+    }
 }
 
 fn deployment(world: &mut World, key: &Key) {
