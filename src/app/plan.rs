@@ -34,12 +34,12 @@ async fn objects(app: &App, session: Session) -> Result<String, Failure> {
     let texts = manifests(&context, &cache, &app.cancel).await?;
     let assembled = assemble(&plan, &texts)?;
     let mut documents = Vec::new();
-    let mut add = |wave: &crate::plan::Wave| documents.extend(wave.objects.iter().map(|object| object.body.clone()));
+    let mut add = |wave: &crate::plan::Wave| documents.extend(wave.objects.iter().cloned());
     assembled.foundation().iter().for_each(&mut add);
     for component in &plan.components {
         assembled.waves(&plan, &component.name).iter().for_each(&mut add);
     }
-    documents.extend(assembled.runtimes.iter().chain(&assembled.demo).map(|object| object.body.clone()));
-    let texts: Result<Vec<String>, _> = documents.iter().map(|document| serde_saphyr::to_string(&**document)).collect();
+    documents.extend(assembled.runtimes.iter().chain(&assembled.demo).cloned());
+    let texts: Result<Vec<String>, _> = documents.iter().map(|document| serde_saphyr::to_string(&*document.whole())).collect();
     Ok(texts.map_err(|error| Failure::internal(error.to_string()))?.join("---\n"))
 }

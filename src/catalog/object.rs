@@ -1,5 +1,6 @@
 //! A Kubernetes object as we send it: raw JSON, with its identity at hand.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -29,8 +30,11 @@ impl Gvk {
 /// A document with an identity.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Object {
-    /// Everything; the identity below is part of it. Shared: an object stands in several waves, and KServe's definitions are large.
+    /// The body; the identity below is part of it. Shared: an object stands in several waves. Of a definition it is the outline, without
+    /// the schemas: [`Object::whole`] has them.
     pub body: Arc<Value>,
+    /// All of a definition, as JSON text: KServe's schemas are 4 MB of text and would be 30 MB of trees.
+    definition: Option<Arc<str>>,
     /// Group, version, kind.
     pub gvk: Gvk,
     /// `metadata.namespace`, where it has one.
@@ -49,7 +53,28 @@ impl Object {
         let name = text("/metadata/name").ok_or_else(|| invalid(&format!("a {kind} without metadata.name cannot be applied")))?;
         let namespace = text("/metadata/namespace");
         strip_nulls(&mut body);
-        Ok(Self { gvk: Gvk::new(&api_version, &kind), namespace, name, body: Arc::new(body) })
+        let definition = (kind == "CustomResourceDefinition").then(|| Arc::from(body.to_string()));
+        if definition.is_some() {
+            outline(&mut body);
+        }
+        Ok(Self { gvk: Gvk::new(&api_version, &kind), namespace, name, body: Arc::new(body), definition })
+    }
+
+    /// Everything, as it is sent.
+    pub fn whole(&self) -> Cow<'_, Value> {
+        match &self.definition {
+            // It was written by us from a Value.
+            Some(text) => Cow::Owned(serde_json::from_str(text).unwrap_or_default()),
+            None => Cow::Borrowed(&self.body),
+        }
+    }
+
+    /// The same as JSON text.
+    pub fn json(&self) -> Cow<'_, str> {
+        match &self.definition {
+            Some(text) => Cow::Borrowed(text),
+            None => Cow::Owned(self.body.to_string()),
+        }
     }
 
     /// Does it answer to this name?
@@ -71,6 +96,13 @@ impl fmt::Display for Object {
             Some(namespace) => write!(f, "{} {namespace}/{}", self.gvk.kind, self.name),
             None => write!(f, "{} {}", self.gvk.kind, self.name),
         }
+    }
+}
+
+fn outline(definition: &mut Value) {
+    let versions = definition.pointer_mut("/spec/versions").and_then(Value::as_array_mut);
+    for version in versions.into_iter().flatten().filter_map(Value::as_object_mut) {
+        version.remove("schema");
     }
 }
 
@@ -107,6 +139,17 @@ mod tests {
         assert_eq!(object.to_string(), "Deployment b/a");
         assert_eq!(object.gvk.group, "apps");
         assert!(object.body.pointer("/metadata/creationTimestamp").is_none());
+    }
+
+    /// All schemas kept as trees were half of the memory of an `up`.
+    #[test]
+    fn a_definition_is_kept_as_text_and_comes_back_whole() {
+        let body = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "a.b"},
+            "spec": {"group": "b", "versions": [{"name": "v1", "served": true, "schema": {"openAPIV3Schema": {"type": "object"}}}]}});
+        let object = Object::new(body.clone(), "t").unwrap();
+        assert_eq!(object.body.pointer("/spec/versions/0"), Some(&json!({"name": "v1", "served": true})));
+        assert_eq!(*object.whole(), body);
+        assert_eq!(object.json(), body.to_string());
     }
 
     /// Knative's post-install Jobs have only `generateName`, which server-side apply cannot take.

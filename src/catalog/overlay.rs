@@ -1,8 +1,5 @@
 //! Our few changes to upstream manifests, as data with a reason each (`manifests/overlays/*.yaml`).
 
-use std::borrow::Cow;
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -113,8 +110,10 @@ impl Overlay {
             matched = true;
             patch(object, &self.patch)?;
             for embedded in &self.embedded {
-                patch_text(Arc::make_mut(&mut object.body), embedded)
-                    .map_err(|message| CatalogError::Object { place: format!("overlay `{}` of {component}", self.id), message })?;
+                let place = format!("overlay `{}` of {component}", self.id);
+                let mut body = object.whole().into_owned();
+                patch_text(&mut body, embedded).map_err(|message| CatalogError::Object { place: place.clone(), message })?;
+                *object = Object::new(body, &place)?;
             }
         }
         Ok(matched)
@@ -126,9 +125,9 @@ pub fn patch(object: &mut Object, change: &Value) -> Result<(), CatalogError> {
     if change.is_null() {
         return Ok(());
     }
-    merge::merge(Arc::make_mut(&mut object.body), change);
-    let place = object.to_string();
-    *object = Object::new(std::mem::take(Arc::make_mut(&mut object.body)), &place)?;
+    let mut body = object.whole().into_owned();
+    merge::merge(&mut body, change);
+    *object = Object::new(body, &object.to_string())?;
     Ok(())
 }
 
@@ -183,20 +182,20 @@ pub enum OnCreate {
 }
 
 impl NeverClaimed {
-    /// The body to send, given what the server has now (`None`: nothing).
+    /// The body to send, given what the server has now (`None`: nothing); none where that is the object as it is.
     ///
     /// A kept field goes on being sent while the live value is ours: leaving it out would hand it back to its default.
-    pub fn strip<'a>(&self, object: &'a Object, live: Option<&Value>) -> Cow<'a, Value> {
-        let mut body = Cow::Borrowed(&*object.body);
+    pub fn strip(&self, object: &Object, live: Option<&Value>) -> Option<Value> {
+        let mut stripped = None;
         for rule in self.rules.iter().filter(|rule| rule.matches(object)) {
             for pointer in rule.remove.iter().filter(|pointer| names_something(&object.body, pointer)) {
                 if rule.on_create == OnCreate::Keep && live.is_none_or(|live| same(live, &object.body, pointer)) {
                     continue;
                 }
-                merge::remove(body.to_mut(), pointer);
+                merge::remove(stripped.get_or_insert_with(|| object.whole().into_owned()), pointer);
             }
         }
-        body
+        stripped
     }
 
     /// Must the live object be known before this one is sent?
@@ -279,7 +278,9 @@ mod tests {
             "t",
         )
         .unwrap();
-        let sent = |live: Option<Value>| claimed.strip(&ours, live.as_ref()).pointer("/webhooks/0/failurePolicy").cloned();
+        let sent = |live: Option<Value>| {
+            claimed.strip(&ours, live.as_ref()).unwrap_or_else(|| ours.whole().into_owned()).pointer("/webhooks/0/failurePolicy").cloned()
+        };
         assert_eq!(sent(None), Some(json!("Ignore")));
         assert_eq!(sent(Some(json!({"webhooks": [{"failurePolicy": "Ignore"}]}))), Some(json!("Ignore")));
         assert_eq!(sent(Some(json!({"webhooks": [{"failurePolicy": "Fail"}]}))), None);

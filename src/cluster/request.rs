@@ -11,7 +11,7 @@ use super::{Cluster, ClusterError, connect::REQUEST_TIMEOUT};
 /// Who owns the fields that we apply.
 pub const FIELD_MANAGER: &str = "quickstart";
 
-/// The part of an answer that an apply needs; the rest (a CRD of KServe's is 700 KB) is read over.
+/// The part of an answer that an apply needs; from a server that sends the whole object (a CRD of KServe's is 700 KB) the rest is read over.
 #[derive(Debug, serde::Deserialize)]
 struct Versioned {
     metadata: ResourceVersion,
@@ -43,6 +43,7 @@ struct Name {
 }
 
 /// Metadata alone, or the whole from a server that cannot (kubernetes.io/docs/reference/using-api/api-concepts, "Metadata-only fetches").
+const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 const NAMES: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 
 impl Cluster {
@@ -129,18 +130,18 @@ impl Cluster {
         }
     }
 
-    /// Server-side apply; answers the object's resourceVersion, which stays when nothing changed.
-    pub async fn apply(&self, path: &str, body: &Value) -> Result<String, ClusterError> {
+    /// Server-side apply of JSON; answers the object's resourceVersion, which stays when nothing changed.
+    pub async fn apply(&self, path: &str, body: Vec<u8>) -> Result<String, ClusterError> {
         let uri = format!("{path}?fieldManager={FIELD_MANAGER}&force=true");
-        let now: Versioned =
-            self.send(format!("apply {}", short(path)), "PATCH", &uri, "application/apply-patch+yaml", encode(body)).await?;
+        let types = ("application/apply-patch+yaml", METADATA);
+        let now: Versioned = self.asked(format!("apply {}", short(path)), "PATCH", &uri, types, body).await?;
         Ok(now.metadata.resource_version)
     }
 
     /// An object's resourceVersion, or `None` where there is none. One that is being deleted is a conflict that passes: what is applied
     /// to it goes with it.
     pub async fn find_version(&self, path: &str) -> Result<Option<String>, ClusterError> {
-        match self.send::<Versioned>(format!("get {}", short(path)), "GET", path, "application/json", Vec::new()).await {
+        match self.asked::<Versioned>(format!("get {}", short(path)), "GET", path, ("application/json", METADATA), Vec::new()).await {
             Ok(now) if now.metadata.deletion_timestamp.is_some() => Err(ClusterError::being_deleted(path)),
             Ok(now) => Ok(Some(now.metadata.resource_version)),
             Err(error) if error.is_not_found() => Ok(None),

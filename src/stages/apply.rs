@@ -113,9 +113,10 @@ async fn try_once(ctx: &Context, cluster: &Cluster, claimed: &NeverClaimed, obje
     // No autoscaler of the stack goes to 0, and a field that is left out stays 0 for ever.
     if scalable && live.as_ref().and_then(|live| live.pointer("/spec/replicas")).and_then(Value::as_i64) == Some(0) {
         let ours = object.body.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1).max(1);
-        body.to_mut()["spec"]["replicas"] = ours.into();
+        body.get_or_insert_with(|| object.whole().into_owned())["spec"]["replicas"] = ours.into();
     }
-    let now = cluster.apply(path, &body).await?;
+    let body = body.map_or_else(|| object.json().into_owned(), |body| body.to_string());
+    let now = cluster.apply(path, body.into_bytes()).await?;
     Ok(before.is_none_or(|before| before != now))
 }
 

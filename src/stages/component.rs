@@ -175,7 +175,7 @@ fn skipped() -> Ended {
 fn digest<'a>(objects: impl IntoIterator<Item = &'a Object>) -> String {
     let mut sum = Sha256::new();
     for object in objects {
-        sum.update(object.body.to_string().as_bytes());
+        sum.update(object.json().as_bytes());
         sum.update(b"\n");
     }
     hex::encode(sum.finalize())

@@ -23,7 +23,7 @@ pub async fn serve(State(server): State<ApiServer>, request: Request) -> Respons
     let (mut parts, body) = request.into_parts();
     let cut = parts.extensions.get::<ConnectInfo<Cut>>().map(|info| info.0.clone()).unwrap_or_default();
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let (content_type, user_agent, upgrade) = (header("content-type"), header("user-agent"), header("upgrade"));
+    let (content_type, accept, user_agent, upgrade) = (header("content-type"), header("accept"), header("user-agent"), header("upgrade"));
     let (method, path) = (parts.method.to_string(), parts.uri.path().to_owned());
     let query = parts.uri.query().unwrap_or_default().to_owned();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
@@ -63,7 +63,15 @@ pub async fn serve(State(server): State<ApiServer>, request: Request) -> Respons
             Err(rejection) => rejection.into_response(),
         };
     }
-    let call = Call { method: &method, path: &path, query: query_pairs, content_type: &content_type, user_agent: &user_agent, body: &body };
+    let call = Call {
+        method: &method,
+        path: &path,
+        query: query_pairs,
+        content_type: &content_type,
+        accept: &accept,
+        user_agent: &user_agent,
+        body: &body,
+    };
     let (code, text, json) = {
         let mut world = server.world();
         let before = world.revision;

@@ -25,6 +25,8 @@ pub struct Call<'a> {
     pub query: BTreeMap<String, String>,
     /// Of the body.
     pub content_type: &'a str,
+    /// What the answer is to be.
+    pub accept: &'a str,
     /// Its part before `/` is the manager of a write that names none.
     pub user_agent: &'a str,
     /// The body.
@@ -78,9 +80,25 @@ pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
     };
     components::settle(world);
     // What a write returns is the object before the controllers saw it; what a read returns is the present.
-    match (call.method, answer) {
+    let answer = match (call.method, answer) {
         ("GET", Ok(_)) if at.subresource.as_deref() != Some("log") => show(world, call, &at),
         (_, answer) => answer,
+    };
+    answer.map(|(code, body)| (code, as_asked(call.accept, body)))
+}
+
+/// `as=PartialObjectMetadata` of the first media type: that, and nothing else of the object; of a list, of each item.
+fn as_asked(accept: &str, body: Value) -> Value {
+    let first = accept.split(',').next().unwrap_or_default();
+    let Some(kind) = first.split(';').find_map(|part| part.trim().strip_prefix("as=")) else { return body };
+    let only = |object: &Value| json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": object["metadata"]});
+    match (kind, body["items"].as_array()) {
+        ("PartialObjectMetadataList", Some(items)) => {
+            let items: Vec<Value> = items.iter().map(only).collect();
+            json!({"apiVersion": "meta.k8s.io/v1", "kind": kind, "metadata": body["metadata"], "items": items})
+        }
+        ("PartialObjectMetadata", None) => only(&body),
+        _ => body,
     }
 }
 
