@@ -64,8 +64,8 @@ pub async fn run<R: Runner>(
             // In this order: after Ctrl-C a stage that ends was stopped, it did not fail.
             biased;
             () = stop.cancelled(), if failure.is_none() => {
-                failure = Some(interrupted());
-                drain(&mut tasks).await;
+                let seen = drain(&mut tasks).await;
+                failure = Some(interrupted().cause(format!("told to stop while at work: {}", at_work(plan, &progress, &seen, None))));
                 break;
             }
             ended = tasks.join_next() => ended,
@@ -178,23 +178,27 @@ async fn drain(tasks: &mut Tasks) -> BTreeMap<StageId, Failure> {
 fn too_long(plan: &Plan, progress: &BTreeMap<StageId, Progress>, seen: &BTreeMap<StageId, Failure>) -> Failure {
     let late = Failure::new("DEADLINE", Exit::Deadline, format!("not done within {} s", plan.timeout))
         .hint("`quickstart up` goes on where this stopped; --timeout gives it longer");
-    let running: Vec<&StageId> =
-        plan.stages.iter().map(|stage| &stage.id).filter(|id| progress.get(*id) == Some(&Progress::Running)).collect();
-    let at_work = |without: Option<&StageId>| {
-        let others = running.iter().filter(|id| Some(**id) != without);
-        let texts = others.map(|id| match seen.get(*id).and_then(|failure| failure.cause.as_ref()) {
-            Some(cause) => format!("{id} ({cause})"),
-            None => id.to_string(),
-        });
-        texts.collect::<Vec<_>>().join(", ")
-    };
-    let culprit = running.iter().find_map(|id| Some((*id, seen.get(*id).filter(|failure| named(failure))?)));
-    let Some((id, failure)) = culprit else { return late.cause(format!("still at work: {}", at_work(None))) };
+    let culprit = running(plan, progress).find_map(|id| Some((id, seen.get(id).filter(|failure| named(failure))?)));
+    let Some((id, failure)) = culprit else { return late.cause(format!("still at work: {}", at_work(plan, progress, seen, None))) };
     let mut late = in_the_way(late, failure);
-    let others = at_work(Some(id));
+    let others = at_work(plan, progress, seen, Some(id));
     let others = if others.is_empty() { String::new() } else { format!("; also at work: {others}") };
     late.cause = Some(format!("{id}: {}{others}", late.cause.unwrap_or_default()));
     late
+}
+
+fn running<'a>(plan: &'a Plan, progress: &BTreeMap<StageId, Progress>) -> impl Iterator<Item = &'a StageId> {
+    plan.stages.iter().map(|stage| &stage.id).filter(|id| progress.get(*id) == Some(&Progress::Running))
+}
+
+/// The stages that ran, each with what it saw last.
+fn at_work(plan: &Plan, progress: &BTreeMap<StageId, Progress>, seen: &BTreeMap<StageId, Failure>, without: Option<&StageId>) -> String {
+    let texts =
+        running(plan, progress).filter(|id| Some(*id) != without).map(|id| match seen.get(id).and_then(|failure| failure.cause.as_ref()) {
+            Some(cause) => format!("{id} ({cause})"),
+            None => id.to_string(),
+        });
+    texts.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

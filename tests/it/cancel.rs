@@ -47,7 +47,15 @@ async fn ctrl_c_for_a_person() {
     signal(&run, Signal::INT);
     let output = refused(machine.finish(run, &["up"]).await, 130, "INTERRUPTED");
     assert!(output.stdout.is_empty());
-    for part in ["kserve stopped", "not started: ", "interrupted after", "`quickstart up` again goes on from here"] {
+    // The campaign asked: what was it doing?
+    for part in [
+        "cause: told to stop while at work: ",
+        "kserve (",
+        "kserve stopped",
+        "not started: ",
+        "interrupted after",
+        "`quickstart up` again goes on from here",
+    ] {
         assert!(output.stderr.contains(part), "{part} is missing:\n{}", output.text());
     }
 }
