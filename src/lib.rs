@@ -16,6 +16,7 @@ pub mod gateway;
 pub mod health;
 pub mod kind;
 pub mod logs;
+pub mod lifecycle;
 pub mod plan;
 pub mod predict;
 pub mod report;

@@ -1,6 +1,5 @@
 //! `down`: containers, volumes, kubeconfig entries and state of a cluster, and nothing of anybody else's.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::json;
@@ -8,13 +7,13 @@ use serde_json::json;
 use crate::app::App;
 use crate::cli::{Down, EventsOutput};
 use crate::config::ClusterName;
-use crate::docker::{Engine, Node};
 use crate::error::{Exit, Failure};
 use crate::health::interrupted;
-use crate::kind::kubeconfig;
+use crate::lifecycle::{self, KEPT};
 use crate::stages::connect;
 use crate::state::{Lock, State};
 
+/// A command that was asked to stop takes a few seconds; one that may not be asked takes its time.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(app: &App, arguments: &Down) -> Result<Exit, Failure> {
@@ -23,17 +22,35 @@ pub(super) async fn run(app: &App, arguments: &Down) -> Result<Exit, Failure> {
             .hint("`quickstart plan --on CONTEXT -o manifests | kubectl delete -f -` takes away what `up --on` applied"));
     }
     let names = if arguments.all { known(app) } else { vec![app.settings.name.clone()] };
+    let mut first = None;
     for name in &names {
         // What is half taken away is taken away by the next `down`.
-        tokio::select! {
+        let gone = tokio::select! {
             biased;
             () = app.cancel.cancelled() => return Err(interrupted()),
-            gone = one(app, name, arguments.output) => gone?,
+            gone = one(app, name, arguments) => gone,
+        };
+        // One that cannot be taken away keeps no other one alive.
+        if let Err(failure) = gone {
+            match &first {
+                None => first = Some(failure),
+                Some(_) => app.printer.failure(&failure),
+            }
         }
     }
+    if let Some(failure) = first {
+        return Err(failure);
+    }
     if arguments.purge {
-        fs_err::tokio::remove_dir_all(&app.settings.paths.cache).await.ok();
-        say(app, arguments.output, "cache", &format!("{} is gone", app.settings.paths.cache.display()))?;
+        let cache = &app.settings.paths.cache;
+        let kept = lifecycle::purge(cache).await?;
+        let sentence = match kept.as_slice() {
+            [] => format!("{} is gone", cache.display()),
+            kept => format!("{} is empty of ours; what stays is not: {}", cache.display(), kept.join(", ")),
+        };
+        say(app, arguments.output, "cache", &sentence)?;
+        // Empty, or it holds another cluster.
+        fs_err::tokio::remove_dir(&app.settings.paths.state).await.ok();
     }
     Ok(Exit::Ok)
 }
@@ -41,106 +58,78 @@ pub(super) async fn run(app: &App, arguments: &Down) -> Result<Exit, Failure> {
 /// Every cluster that has a state folder.
 fn known(app: &App) -> Vec<ClusterName> {
     let Ok(entries) = fs_err::read_dir(&app.settings.paths.state) else { return Vec::new() };
-    entries.flatten().filter_map(|entry| ClusterName::new(&entry.file_name().to_string_lossy()).ok()).collect()
+    let folders = entries.flatten().filter(|entry| entry.path().is_dir());
+    let mut names: Vec<ClusterName> = folders.filter_map(|entry| ClusterName::new(&entry.file_name().to_string_lossy()).ok()).collect();
+    names.sort_by_key(ToString::to_string);
+    names
 }
 
-async fn one(app: &App, name: &ClusterName, output: EventsOutput) -> Result<(), Failure> {
+async fn one(app: &App, name: &ClusterName, arguments: &Down) -> Result<(), Failure> {
+    let output = arguments.output;
     let paths = app.settings.paths.cluster(name);
     if !paths.folder.exists() {
         refuse_foreign(app, name).await?;
         return say(app, output, name.as_str(), "there is no such cluster: nothing to do");
     }
-    let told = |holder: &str| app.printer.talk(&format!("{holder} is at work on this cluster: waiting for it"));
+    let told = |holder: &str| {
+        let how = if lifecycle::ask_to_stop(holder) { "asked it to stop" } else { "waiting for it" };
+        app.printer.talk(&format!("{holder} is at work on this cluster: {how}"));
+    };
     let lock = Lock::take(&paths.lock, "down", LOCK_PATIENCE, &app.cancel, told).await?;
     // A state that cannot be read must not keep its cluster alive.
     let state = State::read(&paths.state).ok().flatten();
     if state.as_ref().is_none_or(|state| state.target == "kind") {
-        take_away(app, name, state.as_ref()).await?;
+        let engine = connect(&app.settings.environment).await.map_err(|failure| kept(failure, name))?;
+        lifecycle::remove_nodes(&engine, name, state.as_ref()).await?;
+        for sentence in lifecycle::forget_context(&app.settings, name, state.as_ref()).await {
+            say(app, output, name.as_str(), &sentence)?;
+        }
     }
+    rescue(app, name, arguments).await?;
     fs_err::tokio::remove_dir_all(&paths.folder).await.map_err(|error| {
         Failure::new("STATE_IO", Exit::Prerequisite, "the cluster is gone, its state folder is not")
             .cause(error.to_string())
             .hint("remove that folder by hand")
     })?;
     drop(lock);
+    let cache = if arguments.purge { "" } else { ", the cache (--purge takes it away)" };
     say(
         app,
         output,
         name.as_str(),
-        "gone: containers, volumes, kubeconfig entries and state; what stays: the network `kind`, images of the engine, the cache",
+        &format!("gone: containers, volumes, kubeconfig entries and state; what stays: the network `kind`, images of the engine{cache}"),
     )
 }
 
-async fn take_away(app: &App, name: &ClusterName, state: Option<&State>) -> Result<(), Failure> {
-    let engine = connect(&app.settings.environment).await?;
-    let nodes = engine.nodes(name.as_str()).await?;
-    if !nodes.is_empty() && state.is_some_and(|state| !state.created && !state.creating) {
-        return Err(foreign(name));
-    }
-    for node in &nodes {
-        engine.remove(&node.id).await?;
-        for volume in &node.volumes {
-            engine.remove_volume(volume).await?;
-        }
-    }
-    still_there(&engine, name, &nodes).await?;
-    forget_context(app, name, state).await;
-    Ok(())
-}
-
-/// What was said to be gone is looked for.
-async fn still_there(engine: &Engine, name: &ClusterName, nodes: &[Node]) -> Result<(), Failure> {
-    let left = engine.nodes(name.as_str()).await?;
-    let mut what: Vec<String> = left.iter().map(|node| format!("container {}", node.name)).collect();
-    for volume in nodes.iter().flat_map(|node| &node.volumes) {
-        if engine.volume_exists(volume).await? {
-            what.push(format!("volume {volume}"));
-        }
-    }
-    if what.is_empty() {
+/// What an interrupted `reset --keep-user` wrote down is the user's: it is put beside the folder that goes.
+async fn rescue(app: &App, name: &ClusterName, arguments: &Down) -> Result<(), Failure> {
+    let file = app.settings.paths.cluster(name).folder.join(KEPT);
+    if arguments.purge || !file.exists() {
         return Ok(());
     }
-    Err(Failure::new("LEFTOVERS", Exit::StageFailed, "not everything could be removed")
-        .cause(what.join(", "))
-        .hint("run `quickstart down` again"))
+    let place = app.settings.paths.state.join(format!("{name}.{KEPT}"));
+    fs_err::tokio::rename(&file, &place).await.map_err(|error| {
+        Failure::new("STATE_IO", Exit::Prerequisite, "InferenceServices that a reset kept cannot be put aside").cause(error.to_string())
+    })?;
+    let sentence =
+        format!("InferenceServices that an interrupted reset kept are in {}: `kubectl apply -f` puts them back", place.display());
+    say(app, arguments.output, name.as_str(), &sentence)
 }
 
-/// The cluster's entries leave the user's kubeconfig, and the current context goes back to what it was before `up`.
-async fn forget_context(app: &App, name: &ClusterName, state: Option<&State>) {
-    let environment = &app.settings.environment;
-    let files = kubeconfig::files(environment.kubeconfig.as_deref(), environment.home.as_deref());
-    let remembered = state.and_then(|state| state.context_file.clone()).map(PathBuf::from);
-    let Some(file) = remembered.or(kubeconfig::written_file(&files).await.map(std::path::Path::to_path_buf)) else { return };
-    let ours = name.context();
-    let switched = state.and_then(|state| state.context_switched_in.clone()).map_or_else(|| file.clone(), PathBuf::from);
-    let of_switched = kubeconfig::current_context(std::slice::from_ref(&switched)).await.ok().flatten();
-    if of_switched.is_some_and(|(context, _)| context == ours) {
-        let before = state.and_then(|state| state.context_before.as_deref());
-        if let Err(error) = kubeconfig::set_current_context(&switched, before).await {
-            app.printer.talk(&format!("the current context could not be put back: {error}"));
-        }
-    }
-    if file.exists()
-        && let Err(error) = kubeconfig::take(&file, &ours).await
-    {
-        let failure = Failure::from(error);
-        let why = failure.cause.map_or(failure.what.clone(), |cause| format!("{}: {cause}", failure.what));
-        app.printer.talk(&format!("{} still holds context {ours}: {why}", file.display()));
-    }
+/// Without an engine nobody knows whether the containers are there: nothing is forgotten.
+fn kept(mut failure: Failure, name: &ClusterName) -> Failure {
+    let again = format!("then `quickstart down --name {name}` again: what is remembered of {name} stays until then");
+    failure.hint = Some(failure.hint.map_or_else(|| again.clone(), |hint| format!("{hint}; {again}")));
+    failure
 }
 
 /// A cluster of that name without a state of ours is somebody else's.
 async fn refuse_foreign(app: &App, name: &ClusterName) -> Result<(), Failure> {
     let Ok(engine) = connect(&app.settings.environment).await else { return Ok(()) };
     if engine.nodes(name.as_str()).await.is_ok_and(|nodes| !nodes.is_empty()) {
-        return Err(foreign(name));
+        return Err(lifecycle::foreign(name));
     }
     Ok(())
-}
-
-fn foreign(name: &ClusterName) -> Failure {
-    Failure::new("CLUSTER_FOREIGN", Exit::Prerequisite, format!("quickstart did not make cluster {name}: it is left alone"))
-        .hint(format!("`kind delete cluster --name {name}` takes it away"))
 }
 
 fn say(app: &App, output: EventsOutput, what: &str, message: &str) -> Result<(), Failure> {

@@ -8,8 +8,12 @@ mod forward;
 mod logs;
 mod plan;
 mod predict;
+mod reset;
 mod session;
+mod start;
 mod status;
+mod stop;
+mod story;
 mod up;
 
 use std::ffi::OsString;
@@ -73,6 +77,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 async fn dispatch(app: &App) -> Result<Exit, Failure> {
     match &app.cli.verb {
         Verb::Up(arguments) => up::run(app, arguments).await,
+        Verb::Stop(arguments) => stop::run(app, arguments).await,
+        Verb::Start(arguments) => start::run(app, arguments).await,
+        Verb::Reset(arguments) => reset::run(app, arguments).await,
         Verb::Down(arguments) => down::run(app, arguments).await,
         Verb::Status(arguments) => status::run(app, arguments).await,
         Verb::Predict(arguments) => predict::run(app, arguments).await,
@@ -123,6 +130,9 @@ fn wants_json(cli: &Cli) -> bool {
     use crate::cli::{DoctorOutput, DoctorWay, EventsOutput, PlanOutput, TableOutput, TextOutput};
     match &cli.verb {
         Verb::Up(up) => up.output == EventsOutput::Json,
+        Verb::Stop(stop) => stop.output == EventsOutput::Json,
+        Verb::Start(start) => start.output == EventsOutput::Json,
+        Verb::Reset(reset) => reset.output == EventsOutput::Json,
         Verb::Down(down) => down.output == EventsOutput::Json,
         Verb::Status(status) => status.output == TableOutput::Json,
         Verb::Plan(plan) => plan.output == PlanOutput::Json,

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::bundle::{Bundle, Index};
 use crate::catalog::{embedded, yaml};
 use crate::cluster::Cluster;
-use crate::config::{ClusterPaths, Settings};
+use crate::config::{ClusterPaths, Profile, Settings};
 use crate::error::{Exit, Failure};
 use crate::plan::{GATEWAY_NODE_PORT, Plan, build};
 use crate::stages::{connect, free_port, owner, taken};
@@ -34,12 +34,31 @@ pub(super) struct Session {
 impl Session {
     /// Reads the state, opens the bundle, makes the plan.
     pub(super) async fn open(app: &App) -> Result<Self, Failure> {
-        let settings = app.settings.clone();
+        let paths = app.settings.paths.cluster(&app.settings.name);
+        let state = State::read(&paths.state)?;
+        // A reset that was interrupted: what it was about to make is what the cluster was, not what a bare `up` would make.
+        if state.as_ref().is_some_and(|state| state.resetting.is_some()) {
+            return Self::again(app).await;
+        }
+        Self::of(app.settings.clone(), state).await
+    }
+
+    /// The same for the cluster as it was made: profile, versions, port and demo are those of the state.
+    pub(super) async fn again(app: &App) -> Result<Self, Failure> {
+        let (state, _) = existing(app)?;
+        Self::of(remembered(app.settings.clone(), &state), Some(state)).await
+    }
+
+    async fn of(mut settings: Settings, read: Option<State>) -> Result<Self, Failure> {
         let paths = settings.paths.cluster(&settings.name);
-        let read = State::read(&paths.state)?;
         let mut notes = Vec::new();
         let lost = if read.is_none() { lost(&settings, &paths).await } else { None };
         let bundle = bundle(&settings, &paths, read.as_ref(), lost.is_some()).await?;
+        // The bundle's own node image is no other one, and may have to be loaded from it again.
+        let own = bundle.as_ref().and_then(|(index, _)| index.node.as_ref()).map(|node| node.reference.as_str());
+        if settings.node_image.is_some() && settings.node_image.as_deref() == own {
+            settings.node_image = None;
+        }
         let catalog = embedded::catalog()?;
         let mut plan = build(&settings, &catalog, bundle.as_ref().map(|(index, _)| index))?;
         let state = read.or_else(|| {
@@ -57,8 +76,20 @@ impl Session {
         Ok(Self { settings, paths, state, bundle, plan, notes })
     }
 
+    /// Writes down what is about to be done.
+    pub(super) fn begin(&self) -> Result<State, Failure> {
+        let mut state = self.state.clone().unwrap_or_else(|| State::fresh(&self.plan));
+        let made_by = state.bundle.clone();
+        state.take(&self.plan);
+        state.without_ingress = !self.settings.forward;
+        state.bundle = self.bundle.as_ref().and_then(|(_, path)| path.as_ref()).map(|path| path.display().to_string()).or(made_by);
+        state.write(&self.paths.state)?;
+        self.keep_index()?;
+        Ok(state)
+    }
+
     /// Remembers the bundle's index beside the state.
-    pub(super) fn keep_index(&self) -> Result<(), Failure> {
+    fn keep_index(&self) -> Result<(), Failure> {
         if let Some((index, _)) = &self.bundle {
             let text = serde_json::to_vec(index).map_err(|error| Failure::internal(error.to_string()))?;
             persist::write(&self.paths.folder.join(INDEX), &text, false).map_err(|error| Failure::internal(error.to_string()))?;
@@ -78,6 +109,21 @@ async fn lost(settings: &Settings, paths: &ClusterPaths) -> Option<u16> {
     node.host_port(GATEWAY_NODE_PORT)
 }
 
+/// What the cluster was made with, whatever today's flags and files would say.
+fn remembered(mut settings: Settings, state: &State) -> Settings {
+    settings.profile = if state.profile == Profile::Raw.as_str() { Profile::Raw } else { Profile::Serverless };
+    settings.set = Some(state.set.clone());
+    settings.versions.clone_from(&state.components);
+    settings.node_image.clone_from(&state.node_image);
+    settings.on = None;
+    settings.demo = state.demo_host.is_some();
+    settings.forward = !state.without_ingress;
+    if let Some(port) = state.port {
+        (settings.port, settings.port_explicit) = (port, false);
+    }
+    settings
+}
+
 /// The named bundle, or the one that this cluster was made from.
 async fn bundle(
     settings: &Settings,
@@ -95,7 +141,7 @@ async fn bundle(
         return Ok(Some((opened.index().clone(), Some(path))));
     }
     let kept = paths.folder.join(INDEX);
-    if !(lost || state.is_some_and(|state| state.created)) || !kept.exists() {
+    if !(lost || state.is_some_and(|state| state.created || state.resetting.is_some())) || !kept.exists() {
         return Ok(None);
     }
     let text = fs_err::tokio::read(&kept).await.map_err(|error| Failure::internal(error.to_string()))?;
@@ -173,4 +219,24 @@ pub(super) fn existing(app: &App) -> Result<(State, ClusterPaths), Failure> {
         None => Err(Failure::new("NOT_RUNNING", Exit::NotRunning, format!("there is no cluster {}", app.settings.name))
             .hint("`quickstart up` makes one")),
     }
+}
+
+/// A cluster that was there before us has its own people.
+pub(super) fn ours(state: &State, done: &str) -> Result<(), Failure> {
+    if state.target == "kind" {
+        return Ok(());
+    }
+    Err(Failure::new("USAGE", Exit::Usage, format!("{} is not a cluster of quickstart's: it cannot be {done} from here", state.name))
+        .hint(format!("context {} belongs to whoever made that cluster", state.target)))
+}
+
+/// There is a state and no container to it.
+pub(super) fn gone(name: &str) -> Failure {
+    Failure::new("NOT_RUNNING", Exit::NotRunning, format!("the containers of cluster {name} are gone"))
+        .hint(format!("`quickstart up{}` makes them again", named(name)))
+}
+
+/// ` --name NAME`, where one must be said.
+pub(super) fn named(name: &str) -> String {
+    if name == crate::config::ClusterName::DEFAULT { String::new() } else { format!(" --name {name}") }
 }

@@ -10,7 +10,7 @@ pub struct Down {
     /// Every cluster that quickstart made
     #[arg(long)]
     pub all: bool,
-    /// Also remove what is kept for the next time: downloads, images, logs
+    /// Also remove what is kept for the next time: downloads and programs of ours in the cache folder
     #[arg(long)]
     pub purge: bool,
     /// Take only what quickstart installed off the cluster of this kubectl context

@@ -9,6 +9,7 @@ mod down;
 mod duration;
 mod forward;
 mod help;
+mod lifecycle;
 mod logs;
 mod output;
 mod pages;
@@ -29,6 +30,7 @@ pub use doctor::{Doctor, DoctorRoute, DoctorWay};
 pub use down::Down;
 pub use duration::{Span, parse_duration};
 pub use forward::{ForwardCommand, ForwardRun, ServicePort};
+pub use lifecycle::{Reset, Start, Stop};
 pub use logs::Logs;
 pub use output::{DoctorOutput, EventsOutput, PlanOutput, Profile, Protocol, TableOutput, TextOutput};
 pub use pages::{completions, man};
@@ -83,6 +85,12 @@ pub struct Global {
 pub enum Verb {
     /// Create the cluster, install everything and make a real prediction
     Up(Box<Up>),
+    /// Let the cluster sleep: its containers stop, everything in them stays
+    Stop(Stop),
+    /// Wake the cluster, repair what has aged meanwhile, and prove that it works
+    Start(Start),
+    /// Go back to a fresh cluster, from cache
+    Reset(Reset),
     /// Take the cluster away, completely
     Down(Down),
     /// Say what runs, what does not, and why

@@ -70,6 +70,16 @@ impl ClusterError {
         matches!(self, Self::Api { code: 404, .. })
     }
 
+    /// An object of that name is there.
+    pub fn is_there_already(&self) -> bool {
+        matches!(self, Self::Api { code: 409, reason, .. } if reason == "AlreadyExists")
+    }
+
+    /// A webhook that should have been asked did not answer.
+    pub fn is_deaf_webhook(&self) -> bool {
+        matches!(self, Self::Api { message, .. } if message.contains("failed calling webhook"))
+    }
+
     /// Somebody else owns a field.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Api { code: 409, .. })

@@ -159,13 +159,34 @@ impl Cluster {
         }
     }
 
-    /// Deletes an object; one that is gone is fine.
-    pub async fn delete(&self, path: &str) -> Result<(), ClusterError> {
-        match self.send::<serde::de::IgnoredAny>(format!("delete {}", short(path)), "DELETE", path, "application/json", Vec::new()).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_not_found() => Ok(()),
+    /// Creates an object under another manager's name than ours: it is somebody else's, and only put back.
+    pub async fn create(&self, collection: &str, body: &Value, manager: &str) -> Result<(), ClusterError> {
+        let uri = format!("{collection}?fieldManager={manager}");
+        let what = format!("create in {}", short(collection));
+        self.send::<serde::de::IgnoredAny>(what, "POST", &uri, "application/json", encode(body)).await.map(drop)
+    }
+
+    /// Deletes an object, what it owns in the background; answers false where there is none.
+    pub async fn delete(&self, path: &str) -> Result<bool, ClusterError> {
+        self.delete_within(path, None).await
+    }
+
+    /// The same with a bound, in seconds, on how long pods may take to end.
+    pub async fn delete_within(&self, path: &str, grace: Option<u32>) -> Result<bool, ClusterError> {
+        let grace = grace.map(|seconds| format!("&gracePeriodSeconds={seconds}")).unwrap_or_default();
+        let uri = format!("{path}?propagationPolicy=Background{grace}");
+        match self.send::<serde::de::IgnoredAny>(format!("delete {}", short(path)), "DELETE", &uri, "application/json", Vec::new()).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// A merge patch.
+    pub async fn merge(&self, path: &str, body: &Value) -> Result<(), ClusterError> {
+        let uri = format!("{path}?fieldManager={FIELD_MANAGER}");
+        let what = format!("change {}", short(path));
+        self.send::<serde::de::IgnoredAny>(what, "PATCH", &uri, "application/merge-patch+json", encode(body)).await.map(drop)
     }
 
     /// A server-side dry run of a create: admission is asked, nothing is stored.

@@ -37,6 +37,10 @@ pub struct Node {
     pub labels: BTreeMap<String, String>,
     /// RFC 3339.
     pub created: String,
+    /// When it was started last, RFC 3339; empty where the engine does not say.
+    pub started: String,
+    /// Its address in the engine's network, while it runs.
+    pub address: Option<String>,
 }
 
 impl Node {
@@ -145,12 +149,16 @@ fn node(container: ContainerInspectResponse) -> Node {
     let configuration = container.config.unwrap_or_default();
     let labels: BTreeMap<String, String> = configuration.labels.unwrap_or_default().into_iter().collect();
     let volumes = container.mounts.unwrap_or_default().into_iter().filter(|mount| mount.typ.as_deref() == Some("volume"));
-    let live = container.network_settings.and_then(|settings| settings.ports).map(ports).unwrap_or_default();
+    let network = container.network_settings.unwrap_or_default();
+    let addresses = network.networks.unwrap_or_default().into_values().filter_map(|network| network.ip_address);
+    let address = addresses.filter(|address| !address.is_empty()).min();
+    let live = network.ports.map(ports).unwrap_or_default();
+    let state = container.state.unwrap_or_default();
     let asked = || container.host_config.and_then(|host| host.port_bindings).map(ports).unwrap_or_default();
     Node {
         id: container.id.unwrap_or_default(),
         name: container.name.unwrap_or_default().trim_start_matches('/').to_owned(),
-        state: container.state.and_then(|state| state.status).map(|status| status.to_string()).unwrap_or_default(),
+        state: state.status.map(|status| status.to_string()).unwrap_or_default(),
         image: configuration.image.unwrap_or_default(),
         image_id: container.image.unwrap_or_default(),
         role: labels.get(ROLE).cloned().unwrap_or_default(),
@@ -158,6 +166,8 @@ fn node(container: ContainerInspectResponse) -> Node {
         ports: if live.is_empty() { asked() } else { live },
         labels,
         created: container.created.unwrap_or_default(),
+        started: state.started_at.unwrap_or_default(),
+        address,
     }
 }
 
@@ -182,7 +192,7 @@ mod tests {
     fn a_stopped_node_still_tells_its_ports_and_volumes() {
         let inspected = serde_json::json!({
             "Id": "abc", "Name": "/quickstart-control-plane", "Created": "2026-11-21T12:00:00Z", "Image": "sha256:1",
-            "State": {"Status": "exited"},
+            "State": {"Status": "exited", "StartedAt": "2026-11-21T12:00:00Z"},
             "Config": {"Image": "kindest/node:v1.34.3", "Labels": {CLUSTER: "quickstart", ROLE: "control-plane"}},
             "HostConfig": {"PortBindings": {
                 "31080/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}], "6443/tcp": [{"HostIp": "127.0.0.1", "HostPort": "34567"}]}},
@@ -193,5 +203,6 @@ mod tests {
         assert_eq!((node.name.as_str(), node.role.as_str(), node.is_running()), ("quickstart-control-plane", "control-plane", false));
         assert_eq!(node.host_port(31080), Some(8080));
         assert_eq!(node.volumes, ["0f1e"]);
+        assert_eq!((node.started.as_str(), node.address), ("2026-11-21T12:00:00Z", None));
     }
 }

@@ -117,6 +117,8 @@ mod tests {
             ports: Vec::new(),
             labels: std::collections::BTreeMap::new(),
             created: String::new(),
+            started: String::new(),
+            address: None,
         }
     }
 

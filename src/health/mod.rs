@@ -3,6 +3,7 @@
 mod explain;
 pub mod pods;
 mod probe;
+mod restarted;
 pub mod rollout;
 mod wait;
 

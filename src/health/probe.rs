@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 
 use super::explain::explain;
-use super::{pods, rollout};
+use super::{pods, restarted, rollout};
 use crate::catalog::{Object, RestMap};
 use crate::cluster::{Cluster, ClusterError};
 use crate::error::Explain;
@@ -49,6 +49,7 @@ async fn answer(world: World<'_>, probe: &Probe) -> Result<Verdict, ClusterError
         Probe::ApiAnswers => cluster.version().await.map(|_| Verdict::Ready),
         Probe::NodesReady => nodes(cluster).await,
         Probe::ServicesRouted => services(cluster).await,
+        Probe::StartedAgain { since } => restarted::since(cluster, since).await,
         Probe::CrdsServed { collections } => definitions(cluster, collections).await,
         Probe::Rollout { namespace, name } => deployment(world, namespace, name).await,
         Probe::Secret { namespace, name, key } => secret(cluster, namespace, name, key).await,

@@ -26,6 +26,12 @@ pub enum Probe {
     NodesReady,
     /// Addresses of Services lead to pods: kube-proxy runs on every node, where the cluster has one.
     ServicesRouted,
+    /// Every pod that runs was started again since its node was, and Kubernetes' own are Ready: what the API server says of a node
+    /// that has just been started is what it said before.
+    StartedAgain {
+        /// When the node's container was started, RFC 3339.
+        since: String,
+    },
     /// Custom resources are served, which is what Established promises and a moment later is true.
     CrdsServed {
         /// The API path of each one's collection.

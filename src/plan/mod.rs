@@ -6,6 +6,7 @@ mod check;
 mod checks;
 mod graph;
 mod id;
+mod resume;
 mod stage;
 mod wave;
 

@@ -61,7 +61,7 @@ impl Plain {
                 let mut facts = vec![format!("cluster {cluster}")];
                 facts.extend((!set.is_empty()).then(|| set.clone()));
                 facts.extend((!profile.is_empty()).then(|| format!("profile {profile}")));
-                facts.push(format!("{} {}", stages.len(), plural(stages.len(), "stage")));
+                facts.extend((!stages.is_empty()).then(|| format!("{} {}", stages.len(), plural(stages.len(), "stage"))));
                 lines.push(Line::Talk(one_line(&format!("quickstart {verb}: {}", facts.join(", ")))));
             }
             EventKind::StageStarted { stage } => {

@@ -28,6 +28,12 @@ pub(super) const RULES: &[Rule] = &[
         "the cluster was made with other versions or another profile",
         "`quickstart down`, then `up`; or another --name",
     ),
+    named(
+        "CERTIFICATES_EXPIRED",
+        &[StageFailed],
+        "the cluster's certificates end, and cannot be renewed",
+        "`quickstart reset --keep-user` makes a fresh cluster",
+    ),
     named("CLUSTER_GONE", &[StageFailed], "the node's container is gone", "`quickstart up` makes it again"),
     named(
         "DEADLINE",
@@ -47,6 +53,12 @@ pub(super) const RULES: &[Rule] = &[
     named("KIND_TIMEOUT", &[Deadline], "kind did not end in time", "`quickstart up` again goes on"),
     named("KIND_TOO_OLD", &[Prerequisite], "the kind program is too old", "install a newer one, or --bundle FILE, which holds it"),
     named("LEFTOVERS", &[StageFailed], "`down` could not remove everything", "run `quickstart down` again"),
+    named(
+        "NODE_DOWN",
+        &[StageFailed],
+        "the node's container ends right after its start",
+        "`docker logs NAME-control-plane` says why; `quickstart reset` makes a fresh cluster",
+    ),
     named("NOT_RUNNING", &[NotRunning], "there is no such cluster, or it is stopped", "`quickstart up`"),
     named(
         "PORT_FIXED",
@@ -54,5 +66,6 @@ pub(super) const RULES: &[Rule] = &[
         "the port of an existing cluster cannot be changed",
         "`quickstart forward run --port N`, or `down` and `up --port N`",
     ),
+    named("WOULD_LOSE", &[Usage], "InferenceServices of yours would be lost", "--keep-user carries them over, --yes gives them up"),
     named("USAGE", &[Usage], "a flag or a value is wrong", "`quickstart VERB --help` lists what it takes"),
 ];

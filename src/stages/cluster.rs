@@ -6,15 +6,14 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::waiting::{Waiting, told};
-use super::{Context, Ended, checks, unless_stopped};
+use super::{Context, Ended, checks, unless_stopped, wake};
 use crate::catalog::embedded;
 use crate::cluster::Cluster;
-use crate::docker::{Engine, Node};
+use crate::docker::Node;
 use crate::error::{Exit, Failure};
 use crate::event::EventKind;
 use crate::kind::{Configuration, Create, Kind, KindError, Proxies, configuration, kubeconfig, step};
 use crate::plan::{GATEWAY_NODE_PORT, Stage, StageId, Target};
-use crate::state::{StateError, persist};
 
 /// How often the node of a kind that goes on alone is taken away.
 const TAKE_OVERS: u32 = 3;
@@ -22,15 +21,26 @@ const TAKE_OVERS: u32 = 3;
 const CREATE: Duration = Duration::from_secs(9 * 60);
 
 pub(super) async fn run(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> Result<Ended, Failure> {
-    let skipped = match &ctx.plan.target {
+    let found = match &ctx.plan.target {
         Target::Existing { context } => {
             existing(ctx, context).await?;
-            true
+            Found::Running
         }
         Target::Kind { node_image, port, .. } => ours(ctx, node_image, *port, cancel).await?,
     };
     checks::all_green(ctx, &stage.id, &stage.checks, cancel).await?;
-    Ok(if skipped { Ended::Skipped("it is there".into()) } else { Ended::Done })
+    if found != Found::Nothing && ctx.plan.is_local() {
+        wake::present(ctx, &stage.id, cancel).await?;
+    }
+    Ok(if found == Found::Running { Ended::Skipped("it is there".into()) } else { Ended::Done })
+}
+
+/// What there was of our cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    Nothing,
+    Stopped,
+    Running,
 }
 
 async fn existing(ctx: &Context, context: &str) -> Result<(), Failure> {
@@ -47,11 +57,10 @@ async fn existing(ctx: &Context, context: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Makes sure that our node runs; answers true when it was there before.
-async fn ours(ctx: &Context, node_image: &str, port: u16, cancel: &CancellationToken) -> Result<bool, Failure> {
+/// Makes sure that our node runs; answers what was there before.
+async fn ours(ctx: &Context, node_image: &str, port: u16, cancel: &CancellationToken) -> Result<Found, Failure> {
     let engine = ctx.engine()?;
     let name = ctx.plan.cluster.as_str();
-    let kind = driver(ctx)?;
     let nodes = unless_stopped(cancel, engine.nodes(name)).await?;
     let known = ctx.state().created;
     let begun = ctx.state().creating;
@@ -59,38 +68,31 @@ async fn ours(ctx: &Context, node_image: &str, port: u16, cancel: &CancellationT
         return Err(foreign(name, &nodes));
     }
     let there = !nodes.is_empty() && known;
-    if there {
-        let waking = told(&ctx.events, &StageId::Cluster, "node", "the engine starts the node", wake(engine, &nodes));
-        unless_stopped(cancel, Box::pin(waking)).await?;
+    let found = if there {
+        if unless_stopped(cancel, Box::pin(wake::wake(ctx, nodes))).await? { Found::Stopped } else { Found::Running }
+    } else if ctx.is_resuming() {
+        return Err(Failure::new("NOT_RUNNING", Exit::NotRunning, format!("the node of cluster {name} is gone"))
+            .hint(format!("`quickstart up --name {name}` makes it again")));
     } else {
+        let kind = driver(ctx)?;
         if !nodes.is_empty() {
             ctx.events.note(format!("an earlier run was stopped while it made {name}: starting over"));
             let delete = kind.delete(name, &ctx.paths.kubeconfig);
             told(&ctx.events, &StageId::Cluster, "leftover", "kind deletes the half-made node", delete).await?;
         }
         create(ctx, &kind, node_image, port, cancel).await?;
-    }
+        Found::Nothing
+    };
     let nodes = unless_stopped(cancel, engine.nodes(name)).await?;
     let node = nodes.into_iter().find(|node| node.role == "control-plane").ok_or_else(|| {
         Failure::new("CLUSTER_GONE", Exit::StageFailed, format!("the node of cluster {name} is gone")).hint("run `quickstart up` again")
     })?;
     drop(ctx.node.set(node.name));
-    drop(ctx.cluster.set(access(ctx, &kind).await?));
+    drop(ctx.cluster.set(Cluster::from_file(&ctx.paths.kubeconfig, None).await?));
     if !there {
         told(&ctx.events, &StageId::Cluster, "kubeconfig", "your kubeconfig is written", switch_context(ctx)).await;
     }
-    Ok(there)
-}
-
-/// Our own access to the node; kind is asked for it again where the file is gone or damaged.
-async fn access(ctx: &Context, kind: &Kind) -> Result<Cluster, Failure> {
-    let path = &ctx.paths.kubeconfig;
-    if let Ok(cluster) = Cluster::from_file(path, None).await {
-        return Ok(cluster);
-    }
-    let text = kind.kubeconfig(&ctx.plan.cluster).await?;
-    persist::write(path, text.as_bytes(), true).map_err(StateError::Io)?;
-    Ok(Cluster::from_file(path, None).await?)
+    Ok(found)
 }
 
 /// kind with the engine and the proxies that we use ourselves.
@@ -164,13 +166,6 @@ async fn create(ctx: &Context, kind: &Kind, node_image: &str, port: u16, cancel:
         state.created = true;
     })?;
     ctx.mark_fresh();
-    Ok(())
-}
-
-async fn wake(engine: &Engine, nodes: &[Node]) -> Result<(), Failure> {
-    for node in nodes.iter().filter(|node| !node.is_running()) {
-        engine.start(&node.id).await?;
-    }
     Ok(())
 }
 

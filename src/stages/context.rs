@@ -37,6 +37,7 @@ pub struct Context {
     /// The node's container.
     pub(super) node: OnceLock<String>,
     fresh: AtomicBool,
+    resuming: bool,
     rest: RestMap,
     state: Mutex<State>,
 }
@@ -65,9 +66,22 @@ impl Context {
             assembled: OnceLock::new(),
             node: OnceLock::new(),
             fresh: AtomicBool::new(false),
+            resuming: false,
             rest: RestMap::default(),
             state: Mutex::new(state),
         }
+    }
+
+    /// The same for `start`, which installs nothing: what is not there is an error.
+    #[must_use]
+    pub fn resuming(mut self) -> Self {
+        self.resuming = true;
+        self
+    }
+
+    /// Is this `start`?
+    pub fn is_resuming(&self) -> bool {
+        self.resuming
     }
 
     /// The engine, once the engine check is done.

@@ -20,6 +20,9 @@ use crate::rules;
 const IN_FLIGHT: usize = 4;
 
 pub(super) async fn run(ctx: &Context, cancel: &CancellationToken) -> Result<Ended, Failure> {
+    if ctx.assembled.get().is_some() {
+        return Ok(Ended::Skipped("it was needed before".into()));
+    }
     let cache = Cache::new(&ctx.settings.paths.cache);
     if ctx.bundle.is_some() {
         unpack::missing(ctx, &cache, cancel).await?;

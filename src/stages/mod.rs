@@ -9,14 +9,18 @@ mod engine_check;
 mod fetch;
 mod images;
 mod ports;
+mod repair;
+mod resume;
 mod unpack;
 mod waiting;
+mod wake;
 
 pub use cluster::proxies;
 pub use context::Context;
 pub use engine_check::{connect, large_enough};
 pub use fetch::{goarch, manifests};
 pub use ports::{free_port, owner, taken};
+pub use wake::{at_hand, start_order};
 
 use std::time::Duration;
 
@@ -61,6 +65,9 @@ async fn unless_stopped<T, E: Into<Failure>>(cancel: &CancellationToken, work: i
 }
 
 async fn carry_out(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> Result<Ended, Failure> {
+    if ctx.is_resuming() {
+        return resume::run(ctx, stage, cancel).await;
+    }
     match &stage.id {
         StageId::EngineCheck => engine_check::run(ctx, &stage.id).await,
         StageId::Fetch => fetch::run(ctx, cancel).await,

@@ -64,9 +64,37 @@ pub struct State {
     /// True once the node was created for this state.
     #[serde(default)]
     pub created: bool,
+    /// The ingress was left off 127.0.0.1 on purpose.
+    #[serde(default)]
+    pub without_ingress: bool,
+    /// `reset` is on its way: what it was told stays valid until `up` or `reset` has ended well.
+    #[serde(default)]
+    pub resetting: Option<ResetKind>,
+    /// Every `reset`, oldest first.
+    #[serde(default)]
+    pub resets: Vec<Reset>,
     /// Stage → how it was done.
     #[serde(default)]
     pub stages: BTreeMap<StageId, Done>,
+}
+
+/// How far back `reset` went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResetKind {
+    /// A fresh node.
+    Cluster,
+    /// The same node, its stack installed anew.
+    Stack,
+}
+
+/// A `reset` that was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reset {
+    /// RFC 3339.
+    pub at: String,
+    /// How far back.
+    pub kind: ResetKind,
 }
 
 /// A stage that was done.
@@ -103,6 +131,9 @@ impl State {
             engine: None,
             creating: false,
             created: false,
+            without_ingress: false,
+            resetting: None,
+            resets: Vec::new(),
             stages: BTreeMap::new(),
         };
         state.take(plan);

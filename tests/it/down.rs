@@ -2,7 +2,7 @@
 
 use crate::{
     small::{Machine, refused},
-    support::sandbox::eventually,
+    support::{sandbox::eventually, workloads::Trouble},
 };
 
 /// No container, no volume, no state, no context; the user's kubeconfig says what it said before.
@@ -105,4 +105,69 @@ async fn without_an_engine_nothing_is_forgotten() {
     machine.env("DOCKER_HOST", "unix:///nowhere/docker.sock");
     refused(machine.quickstart(&["down"]).await, 3, "ENGINE_UNREACHABLE");
     assert!(machine.state_folder().join("state.json").exists());
+}
+
+/// The engine was reset behind our back: there is nothing to remove, and nothing is remembered.
+#[tokio::test]
+async fn containers_that_are_gone_already() {
+    let machine = Machine::up_and_running().await;
+    machine.kind.state.forget("quickstart");
+    machine.quickstart(&["down"]).await.expect(0);
+    assert!(!machine.state_folder().exists());
+}
+
+/// A kubeconfig that cannot be written is told with the command that mends it; the cluster is gone all the same.
+#[tokio::test]
+async fn a_kubeconfig_that_cannot_be_written() {
+    let machine = Machine::up_and_running().await;
+    let theirs = machine.home().join(".kube/config");
+    fs_err::remove_file(&theirs).unwrap();
+    // Root may write whatever is marked read-only, but nobody may write this.
+    fs_err::os::unix::fs::symlink("/proc/version", &theirs).unwrap();
+    let output = machine.quickstart(&["down"]).await.expect(0);
+    assert!(output.stderr.contains("still holds context kind-quickstart"), "{}", output.text());
+    assert!(machine.kind.state.clusters().is_empty() && !machine.state_folder().exists());
+}
+
+/// `up` in another window is asked to stop, and what it made until then goes too.
+#[tokio::test]
+async fn an_up_that_runs_is_asked_to_stop() {
+    let machine = Machine::new().await;
+    machine.server.trouble("istio-system/istiod", Trouble::NeverReady);
+    let run = machine.start(&[]);
+    eventually("istiod is applied", || machine.server.get("/apis/apps/v1/namespaces/istio-system/deployments/istiod").is_some()).await;
+    let output = machine.quickstart(&["down"]).await.expect(0);
+    assert!(output.stderr.contains("`quickstart up`, process") && output.stderr.contains("asked it to stop"), "{}", output.text());
+    machine.finish(run, &["up"]).await.expect(130);
+    assert!(machine.kind.state.clusters().is_empty() && !machine.state_folder().exists());
+}
+
+/// A cache folder that somebody named, and that holds other things too, loses only what is ours.
+#[tokio::test]
+async fn purge_takes_only_what_is_ours() {
+    let machine = Machine::up_and_running().await;
+    let cache = machine.home().join(".cache/quickstart");
+    fs_err::write(cache.join("thesis.tex"), "three years of work").unwrap();
+    let output = machine.quickstart(&["down", "--purge"]).await.expect(0);
+    assert!(output.stderr.contains("what stays is not: thesis.tex"), "{}", output.text());
+    let left: Vec<_> = fs_err::read_dir(&cache).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["thesis.tex"]);
+}
+
+/// One cluster that cannot be taken away keeps no other one alive.
+#[tokio::test]
+async fn all_goes_on_after_a_failure() {
+    let machine = Machine::new().await;
+    machine.up(&["--name", "two"]).await.expect(0);
+    // A state whose cluster somebody else has made meanwhile.
+    let folder = machine.home().join(".local/state/quickstart/one");
+    fs_err::create_dir_all(&folder).unwrap();
+    let mut state: serde_json::Value =
+        serde_json::from_str(&fs_err::read_to_string(folder.with_file_name("two").join("state.json")).unwrap()).unwrap();
+    (state["name"], state["created"]) = ("one".into(), false.into());
+    fs_err::write(folder.join("state.json"), state.to_string()).unwrap();
+    machine.kind.state.add("one", "kindest/node:v1.31.0");
+    refused(machine.quickstart(&["down", "--all"]).await, 3, "CLUSTER_FOREIGN");
+    let left: Vec<String> = machine.kind.state.clusters().into_iter().map(|cluster| cluster.name).collect();
+    assert_eq!(left, ["one"]);
 }

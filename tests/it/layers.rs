@@ -3,8 +3,31 @@
 use std::path::{Path, PathBuf};
 
 const ORDER: &[&str] = &[
-    "error", "rules", "cli", "config", "catalog", "bundle", "plan", "event", "fetch", "docker", "kind", "cluster", "gateway", "health",
-    "state", "stages", "engine", "forward", "predict", "status", "doctor", "logs", "report", "app",
+    "error",
+    "rules",
+    "cli",
+    "config",
+    "catalog",
+    "bundle",
+    "plan",
+    "event",
+    "fetch",
+    "docker",
+    "kind",
+    "cluster",
+    "gateway",
+    "health",
+    "state",
+    "stages",
+    "engine",
+    "lifecycle",
+    "forward",
+    "predict",
+    "status",
+    "doctor",
+    "logs",
+    "report",
+    "app",
 ];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -64,6 +64,33 @@ impl Machine {
         ["up", "--bundle", &self.bundle, "--port", &port].iter().chain(more).map(|word| (*word).to_owned()).collect()
     }
 
+    /// Creates an object as `kubectl create` would; the request is not counted as the program's.
+    pub(crate) async fn create(&self, collection: &str, body: &Value) {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = client.post(format!("{}{collection}", self.server.url())).header("content-type", "application/json");
+        let answer = request.header("user-agent", "kubectl/v1.34").body(body.to_string()).send().await.unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert!(status.is_success(), "{status}: {text}");
+        self.server.forget_requests();
+    }
+
+    /// An InferenceService of the user's, ready when the controller says so.
+    pub(crate) async fn model(&self, namespace: &str, name: &str, more: &Value) {
+        let mut predictor = serde_json::json!({"minReplicas": 1,
+            "model": {"modelFormat": {"name": "sklearn"}, "storageUri": "s3://models/mine", "runtime": "kserve-sklearnserver"}});
+        for (key, value) in more.as_object().into_iter().flatten() {
+            predictor[key] = value.clone();
+        }
+        let body = serde_json::json!({"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService",
+            "metadata": {"name": name, "namespace": namespace, "annotations": {"mine": "kept"}}, "spec": {"predictor": predictor}});
+        let collection = format!("/apis/serving.kserve.io/v1beta1/namespaces/{namespace}/inferenceservices");
+        self.create(&collection, &body).await;
+        // A read makes it ready.
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        client.get(format!("{}{collection}/{name}", self.server.url())).send().await.unwrap();
+        self.server.forget_requests();
+    }
+
     /// A bundle that brings everything but `kind`.
     pub(crate) async fn without_kind_in_bundle(&self) -> String {
         let spec = self.bundle_spec();

@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 use tokio::net::UnixListener;
 
-pub use super::docker_exec::{ExecAnswer, Ran};
+pub use super::docker_exec::{ExecAnswer, Ran, certificates};
 use super::{
     docker_archive::{self, Image},
     docker_exec::{self, Exec, NodeImages},
@@ -33,6 +33,12 @@ pub struct Engine {
     pub node_images: BTreeMap<String, NodeImages>,
     /// Containers that are not running, by name: `exited` or `paused`.
     pub states: BTreeMap<String, String>,
+    /// When a container was started last, by name; the beginning of 2026 where nothing is said.
+    pub started: BTreeMap<String, String>,
+    /// Address of a container, by name; 172.18.0.2 where nothing is said.
+    pub addresses: BTreeMap<String, String>,
+    /// Containers that end as soon as they are started.
+    pub dies: BTreeSet<String>,
     /// Containers that are not kind's, as `containers/json` shows them.
     pub foreign: Vec<Value>,
     /// Volumes that belong to no node; a node's own goes with it.
@@ -230,7 +236,9 @@ impl DockerEngine {
                 Reply::json(409, &json!({"message": "cannot start a paused container, try unpause instead"}))
             }
             ("POST", ["start" | "unpause" | "restart"]) => {
-                engine.states.remove(&node);
+                if !engine.dies.contains(&node) {
+                    engine.states.remove(&node);
+                }
                 Reply::empty(204)
             }
             ("POST", [verb @ ("stop" | "kill" | "pause")]) => {

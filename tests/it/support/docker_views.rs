@@ -37,9 +37,11 @@ pub fn inspect(engine: &Engine, cluster: &ClusterRecord) -> Value {
         .published()
         .map(|(inside, outside)| (format!("{inside}/tcp"), json!([{"HostIp": "127.0.0.1", "HostPort": outside.to_string()}])))
         .collect();
+    let started = engine.started.get(&cluster.node()).map_or("2026-01-01T00:00:00Z", String::as_str);
+    let address = engine.addresses.get(&cluster.node()).map_or("172.18.0.2", String::as_str);
     json!({"Id": cluster.id(), "Name": format!("/{}", cluster.node()), "Image": "sha256:0", "Created": "2026-01-01T00:00:00Z",
-        "State": {"Status": state, "Running": state == "running", "Paused": state == "paused", "ExitCode": 0, "Pid": 1},
+        "State": {"Status": state, "Running": state == "running", "Paused": state == "paused", "ExitCode": 0, "Pid": 1, "StartedAt": started},
         "Config": {"Image": cluster.image, "Labels": labels(cluster), "Env": [], "Hostname": cluster.node()},
         "HostConfig": {"PortBindings": ports}, "Mounts": [{"Type": "volume", "Name": cluster.volume(), "Destination": "/var", "RW": true}],
-        "NetworkSettings": {"Ports": ports, "Networks": {"kind": {"IPAddress": "172.18.0.2"}}}})
+        "NetworkSettings": {"Ports": ports, "Networks": {"kind": {"IPAddress": address}}}})
 }

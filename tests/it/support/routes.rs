@@ -195,7 +195,26 @@ fn store(world: &mut World, call: &Call<'_>, key: &Key, object: Value, managers:
         return (code, object);
     }
     world.replace(key.clone(), object, managers);
-    (code, world.shown(key).unwrap_or_default())
+    let shown = world.shown(key).unwrap_or_default();
+    // The last finalizer is off: what was deleted goes now.
+    if shown["metadata"]["deletionTimestamp"].is_string() && !held(&shown) {
+        world.delete(key);
+    }
+    (code, shown)
+}
+
+/// Does a finalizer hold it?
+fn held(object: &Value) -> bool {
+    object["metadata"]["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty())
+}
+
+/// Deletes an object, or marks it where a finalizer holds it.
+fn remove(world: &mut World, key: &Key) {
+    if world.get(key).is_some_and(held) {
+        world.edit(key, "kube-apiserver", |object| object["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"));
+    } else {
+        world.delete(key);
+    }
 }
 
 fn patch(world: &mut World, call: &Call<'_>, at: &Address) -> Answer {
@@ -283,7 +302,7 @@ fn delete(world: &mut World, call: &Call<'_>, at: &Address) -> Answer {
         for found in world.keys(&wanted.group, &wanted.plural) {
             let here = at.namespace.is_none() || found.namespace == wanted.namespace;
             if here && !call.dry_run() && world.get(&found).is_some_and(|object| labels_match(object, &labels)) {
-                world.delete(&found);
+                remove(world, &found);
             }
         }
         return Ok((200, success));
@@ -291,7 +310,7 @@ fn delete(world: &mut World, call: &Call<'_>, at: &Address) -> Answer {
     let Some(object) = world.get(&key(at)).cloned() else { return Err(Refusal::not_found(&at.resource, name)) };
     webhooks::admit(world, &at.resource, "DELETE", &object)?;
     if !call.dry_run() {
-        world.delete(&key(at));
+        remove(world, &key(at));
     }
     Ok((200, success))
 }

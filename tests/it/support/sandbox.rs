@@ -100,13 +100,17 @@ impl Sandbox {
         let kind = KindProgram::install(&root.join("bin"), &root.join("kind"), &server.url());
         let engine = DockerEngine::start(&root.join("run/docker.sock"), kind.state.clone());
         // There is one server: it belongs to the cluster with a mapped port, not to one that a test has only put beside it.
-        let mapped = |state: &KindState| {
+        // A node that is stopped serves nothing.
+        let power = engine.clone();
+        let mapped = move |state: &KindState| {
             let mut clusters = state.clusters();
+            clusters.retain(|cluster| !power.state().states.contains_key(&cluster.node()));
             let first = clusters.iter().position(|cluster| cluster.ports().next().is_some()).unwrap_or_default();
             (!clusters.is_empty()).then(|| clusters.swap_remove(first))
         };
-        let state = kind.state.clone();
-        let gateway = Gateway::new(Arc::new(move || Some(mapped(&state)?.ports().next()?.1)));
+        let mapped = Arc::new(mapped);
+        let (state, of_gateway) = (kind.state.clone(), Arc::clone(&mapped));
+        let gateway = Gateway::new(Arc::new(move || Some(of_gateway(&state)?.ports().next()?.1)));
         server.attach_gateway(gateway.clone());
         let state = kind.state.clone();
         server.live_with(Arc::new(move || mapped(&state).map(|cluster| (cluster.serial, cluster.name))));

@@ -1,0 +1,33 @@
+//! `start`: the containers run again, and what was in them is proven to work.
+
+use super::session::{self, Session};
+use super::story;
+use crate::app::App;
+use crate::cli::Start;
+use crate::error::{Exit, Failure};
+use crate::report::trace;
+use crate::stages::Context;
+use crate::state::Lock;
+use std::sync::Arc;
+
+pub(super) async fn run(app: &App, arguments: &Start) -> Result<Exit, Failure> {
+    let (state, paths) = session::existing(app)?;
+    session::ours(&state, "started")?;
+    let told = |holder: &str| app.printer.talk(&format!("{holder} is at work on this cluster: waiting for it"));
+    let _lock = Lock::take(&paths.lock, "start", story::LOCK_PATIENCE, &app.cancel, told).await?;
+    trace(&paths.log, app.cli.global.verbose);
+    // Read again: whoever held the lock may have changed it.
+    let (state, _) = session::existing(app)?;
+    if !state.created {
+        return Err(session::gone(&state.name));
+    }
+    let session = Session::again(app).await?;
+    let plan = session.plan.clone().resumed();
+    story::told(app, arguments.output, Some(&paths.events), async |events| {
+        story::started(events, "start", &plan);
+        let Session { settings, paths, bundle, .. } = session;
+        let context = Arc::new(Context::new(plan, settings, bundle, paths, events.clone(), state).resuming());
+        story::stages(app, &context, events).await.map(Some)
+    })
+    .await
+}

@@ -1,0 +1,136 @@
+//! What the verbs that tell a story share: the stages as a runner, the printing of events, the end of a run.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_util::sync::CancellationToken;
+
+use super::session::Session;
+use crate::app::App;
+use crate::cli::EventsOutput;
+use crate::engine::{self, Runner};
+use crate::error::{Exit, Failure};
+use crate::event::{Emitter, Event, EventKind, Outcome};
+use crate::lifecycle;
+use crate::plan::{Plan, Stage, StageId, Target};
+use crate::predict::{Protocol, Request};
+use crate::report::{EventLog, View};
+use crate::stages::{self, Context, Ended};
+use crate::state::{Reset, State};
+
+/// How long a second command waits for the first one.
+pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(20 * 60);
+
+struct Stages(Arc<Context>);
+
+impl Runner for Stages {
+    async fn stage(&self, stage: &Stage, cancel: CancellationToken) -> Result<Ended, Failure> {
+        stages::run(&self.0, stage, &cancel).await
+    }
+}
+
+/// Tells a run from its work to its exit code, on the screen and in `events.jsonl`. The failure is told too: nobody prints it again.
+pub(super) async fn told(
+    app: &App,
+    output: EventsOutput,
+    log: Option<&Path>,
+    work: impl AsyncFnOnce(&Emitter) -> Result<Option<Outcome>, Failure>,
+) -> Result<Exit, Failure> {
+    let (events, heard) = Emitter::new();
+    let printing = print(app, output, heard, log.and_then(|log| EventLog::open(log).ok()));
+    let working = async {
+        let result = work(&events).await;
+        let took_ms = events.elapsed_ms();
+        let (exit, outcome, failure) = match result {
+            Ok(outcome) => (Exit::Ok, outcome, None),
+            Err(failure) => (failure.exit, None, Some(failure)),
+        };
+        events.tell(EventKind::RunFinished { exit: exit.code(), took_ms, outcome, failure });
+        drop(events);
+        exit
+    };
+    let (exit, printed) = tokio::join!(working, printing);
+    printed?;
+    Ok(exit)
+}
+
+/// The first event of a run of stages.
+pub(super) fn started(events: &Emitter, verb: &str, plan: &Plan) {
+    events.tell(EventKind::RunStarted {
+        verb: verb.into(),
+        cluster: plan.cluster.clone(),
+        set: plan.set.clone(),
+        profile: plan.profile.clone(),
+        stages: plan.stages.iter().map(|stage| stage.id.clone()).collect(),
+    });
+}
+
+/// A context for what a session found.
+pub(super) fn context(session: Session, state: State, events: &Emitter) -> Arc<Context> {
+    let Session { settings, paths, bundle, plan, notes, .. } = session;
+    for note in notes {
+        events.note(note);
+    }
+    Arc::new(Context::new(plan, settings, bundle, paths, events.clone(), state))
+}
+
+/// All stages of the context's plan, and what of the user's waits to be put back; answers what it leaves.
+pub(super) async fn stages(app: &App, context: &Arc<Context>, events: &Emitter) -> Result<Outcome, Failure> {
+    let plan = &context.plan;
+    let took = engine::run(plan, Arc::new(Stages(Arc::clone(context))), events, &app.cancel).await?;
+    if !context.is_resuming() {
+        lifecycle::restore(context, &app.cancel).await?;
+    }
+    context.change(|state| {
+        for (id, ms) in &took {
+            if let Some(done) = state.stages.get_mut(id) {
+                done.took_ms = *ms;
+            }
+        }
+        if let Some(kind) = state.resetting.take_if(|_| !context.is_resuming()) {
+            state.resets.push(Reset { at: jiff::Timestamp::now().to_string(), kind });
+        }
+    })?;
+    Ok(outcome(plan, took))
+}
+
+/// What a successful run leaves; the curl line is the one that the last stage has just proven.
+fn outcome(plan: &Plan, stages: Vec<(StageId, u64)>) -> Outcome {
+    let port = plan.port();
+    let predicted = |id: &StageId| stages.iter().any(|(done, _)| done == id);
+    let proven = plan.demo.as_ref().zip(port).filter(|_| predicted(&StageId::Predict)).map(|(demo, port)| {
+        let request = Request { name: demo.name.clone(), host: demo.host.clone(), port, protocol: Protocol::V1, body: demo.input.clone() };
+        (request.curl(), demo.expected.clone())
+    });
+    let context = match &plan.target {
+        Target::Kind { .. } => format!("kind-{}", plan.cluster),
+        Target::Existing { context } => context.clone(),
+    };
+    let (curl, prediction) = proven.unzip();
+    Outcome { url: port.map_or_else(String::new, |port| format!("http://127.0.0.1:{port}")), curl, prediction, stages, context }
+}
+
+/// Reads the events until the last one, for the screen and for `events.jsonl`.
+async fn print(app: &App, output: EventsOutput, mut heard: UnboundedReceiver<Event>, log: Option<EventLog>) -> Result<(), Failure> {
+    let mut view = View::new(output, &app.printer);
+    let mut tick = tokio::time::interval(Duration::from_millis(500));
+    let started = tokio::time::Instant::now();
+    let mut log = log;
+    let failed = |error: std::io::Error| Failure::internal(format!("cannot write to standard output: {error}"));
+    loop {
+        tokio::select! {
+            event = heard.recv() => {
+                let Some(event) = event else { return Ok(()) };
+                if log.as_mut().is_some_and(|log| log.record(&event).is_err()) {
+                    log = None;
+                }
+                view.event(&event, &app.printer).map_err(failed)?;
+            }
+            _ = tick.tick() => {
+                view.tick(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX), &app.printer).map_err(failed)?;
+            }
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The days after `up`: stopping, taking away, going back, and what of the user's is carried over.
+
+mod clear;
+mod interrupt;
+mod keep;
+mod remove;
+mod restore;
+mod stack;
+mod stop;
+
+pub use interrupt::ask_to_stop;
+pub use keep::{KEPT, Kept, gather, models};
+pub use remove::{foreign, forget_context, nodes as remove_nodes, purge};
+pub use restore::restore;
+pub use stack::take_down as remove_stack;
+pub use stop::stop;
