@@ -19,7 +19,7 @@ fn power(machine: &Machine) -> Vec<String> {
     let log = machine.engine.state().log.clone();
     let last = |request: &Logged| request.path.rsplit('/').next().unwrap_or_default().to_owned();
     log.iter()
-        .filter(|request| request.method == "POST")
+        .filter(|request| request.method == "POST" && request.path.starts_with("/containers/"))
         .map(last)
         .filter(|verb| ["stop", "start", "unpause"].contains(&verb.as_str()))
         .collect()
@@ -84,14 +84,14 @@ async fn news_from_before_the_restart_are_not_believed() {
             "containerStatuses": [{"name": "etcd", "ready": true, "state": {"running": {"startedAt": at}}}]})
     };
     let etcd = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "etcd-quickstart", "labels": {"tier": "control-plane"}},
-        "spec": {"containers": [{"name": "etcd", "image": "etcd"}]}, "status": started("2026-02-01T00:00:00Z")});
+        "spec": {"containers": [{"name": "etcd", "image": "etcd"}]}, "status": started("2025-11-01T00:00:00Z")});
     machine.server.world().put("", "pods", "kube-system", etcd, "kubelet");
-    machine.engine.state().started.insert(NODE.into(), "2026-03-01T00:00:00.5Z".into());
+    machine.engine.state().started.insert(NODE.into(), "2025-12-01T00:00:00.5Z".into());
     let run = machine.spawn(&["start", "-o", "json"]);
     eventually("the pods are looked at", || machine.server.requests().iter().filter(|one| one.path == "/api/v1/pods").count() > 1).await;
     machine
         .server
-        .edit("/api/v1/namespaces/kube-system/pods/etcd-quickstart", "kubelet", |pod| pod["status"] = started("2026-03-01T00:00:09Z"));
+        .edit("/api/v1/namespaces/kube-system/pods/etcd-quickstart", "kubelet", |pod| pod["status"] = started("2025-12-01T00:00:09Z"));
     let events = machine.finish(run, &["start"]).await.expect(0).events();
     let saw: Vec<&str> = of(&events, "check_pending").iter().filter_map(|event| event["saw"].as_str()).collect();
     assert!(saw.contains(&"pod etcd-quickstart has not started again yet"), "{saw:?}");
