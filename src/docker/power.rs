@@ -6,9 +6,9 @@ use bollard::query_parameters::{StartContainerOptionsBuilder, StopContainerOptio
 
 use super::{DockerError, Engine};
 
-/// How long a node's processes get to end by themselves: etcd flushes, systemd takes its services down.
-const STOP_GRACE: i32 = 40;
-const STOP_TIMEOUT: Duration = Duration::from_secs(75);
+/// How long a node's processes get to end by themselves, in seconds; docker's own default.
+const STOP_GRACE: i32 = 10;
+const STOP_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Engine {
     /// Makes a container run again, whether it was stopped or paused; one that runs is fine.

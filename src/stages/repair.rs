@@ -45,10 +45,25 @@ systemctl restart kubelet
 echo renewed
 "#;
 
-/// Static pods read their certificates when they start. A runtime that does not answer yet has not started them with the old ones either.
+/// Static pods read their certificates when they start, and the kubelet starts again what ends. One after the other, etcd first: an API
+/// server that does not find its etcd is put off for longer each time. By process, because not every node has a crictl.
 const RESTART: &str = r#"
-for name in etcd kube-apiserver kube-controller-manager kube-scheduler; do
-  for id in $(crictl ps -q --name "^$name\$" 2>/dev/null); do crictl stop --timeout 10 "$id" >/dev/null 2>&1; done
+running() {
+  for process in /proc/[0-9]*; do
+    read -r found 2>/dev/null <"$process/comm" || continue
+    [ "$found" = "$1" ] && echo "${process#/proc/}"
+  done
+}
+for name in etcd kube-apiserver kube-controller kube-scheduler; do
+  echo "$name"
+  old=$(running "$name")
+  [ -n "$old" ] || continue
+  kill $old
+  for _ in $(seq 60); do
+    now=$(running "$name")
+    [ -n "$now" ] && [ "$now" != "$old" ] && break
+    sleep 0.5
+  done
 done
 exit 0
 "#;

@@ -124,7 +124,7 @@ async fn certificates_that_end_soon_are_renewed() {
     assert!(output.stderr.contains("would have ended in 3 days (admin.conf): they were renewed"), "{}", output.text());
     let ran: Vec<String> = machine.engine.ran().iter().map(|ran| ran.argv.join(" ")).collect();
     let renewed = ran.iter().position(|line| line.contains("kubeadm certs renew all --config /kind/kubeadm.conf")).unwrap();
-    let restarted = ran.iter().position(|line| line.contains("crictl stop")).unwrap();
+    let restarted = ran.iter().position(|line| line.contains("in etcd kube-apiserver kube-controller kube-scheduler")).unwrap();
     assert!(renewed < restarted);
     assert!(!fs_err::read_to_string(&ours).unwrap().contains("old"), "our access is the new one");
     let mode = std::os::unix::fs::PermissionsExt::mode(&fs_err::metadata(&ours).unwrap().permissions());
