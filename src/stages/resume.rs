@@ -8,7 +8,7 @@ use crate::plan::{Stage, StageId};
 
 pub(super) async fn run(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> Result<Ended, Failure> {
     match &stage.id {
-        StageId::EngineCheck => engine_check::run(ctx).await,
+        StageId::EngineCheck => engine_check::run(ctx, &stage.id).await,
         StageId::Cluster => cluster::run(ctx, stage, cancel).await,
         StageId::Demo | StageId::Predict if !demo_is_there(ctx).await? => Ok(Ended::Skipped("the demo is not there any more".into())),
         _ => {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
+use super::waiting::told;
 use super::{Context, checks, cluster::driver, repair};
 use crate::cluster::Cluster;
 use crate::docker::{Engine, Node};
@@ -19,11 +20,12 @@ const STARTED_WITHIN: u64 = 4 * 60;
 pub(super) async fn wake(ctx: &Context, nodes: Vec<Node>) -> Result<bool, Failure> {
     let engine = ctx.engine()?;
     let name = ctx.plan.cluster.as_str();
-    let woken = power_on(engine, nodes).await?;
+    let woken = told(&ctx.events, &StageId::Cluster, "node", "the engine starts the node", power_on(engine, nodes)).await?;
     let nodes = running(engine, name).await?;
     let mut renewed = false;
     for node in &nodes {
-        let repaired = repair::node(engine, node).await?;
+        let saw = format!("{} is looked at: address, certificates", node.name);
+        let repaired = told(&ctx.events, &StageId::Cluster, "repair", &saw, repair::node(engine, node)).await?;
         repaired.notes.into_iter().for_each(|note| ctx.events.note(note));
         renewed |= repaired.renewed;
     }
