@@ -78,8 +78,9 @@ pub(super) struct Repaired {
     pub(super) renewed: bool,
 }
 
-/// Looks at one node that runs, and repairs it.
-pub(super) async fn node(engine: &Engine, node: &Node) -> Result<Repaired, Failure> {
+/// Looks at one node that runs, and repairs it. `outdated` hears of new certificates before they are made: whoever is interrupted then must
+/// not believe in the old ones.
+pub(super) async fn node(engine: &Engine, node: &Node, outdated: impl Fn()) -> Result<Repaired, Failure> {
     let mut repaired = Repaired::default();
     if node.role != "control-plane" {
         return Ok(repaired);
@@ -108,6 +109,7 @@ pub(super) async fn node(engine: &Engine, node: &Node) -> Result<Repaired, Failu
             .hint("nothing renews it: `quickstart reset --keep-user` makes a fresh cluster"));
     }
     if let Some(soonest) = soonest.as_ref().filter(soon) {
+        outdated();
         engine.exec_ok(container, RENEW, IDLE).await.map_err(|error| cannot_renew(soonest, &error))?;
         engine.exec_ok(container, &["sh", "-c", RESTART], IDLE).await?;
         let left = days(soonest.expiration_date);

@@ -22,10 +22,12 @@ pub(super) async fn wake(ctx: &Context, nodes: Vec<Node>) -> Result<bool, Failur
     let name = ctx.plan.cluster.as_str();
     let woken = told(&ctx.events, &StageId::Cluster, "node", "the engine starts the node", power_on(engine, nodes)).await?;
     let nodes = running(engine, name).await?;
+    // Without the file our access is asked for again, whatever happens in between.
+    let outdated = || drop(fs_err::remove_file(&ctx.paths.kubeconfig));
     let mut renewed = false;
     for node in &nodes {
         let saw = format!("{} is looked at: address, certificates", node.name);
-        let repaired = told(&ctx.events, &StageId::Cluster, "repair", &saw, repair::node(engine, node)).await?;
+        let repaired = told(&ctx.events, &StageId::Cluster, "repair", &saw, repair::node(engine, node, outdated)).await?;
         repaired.notes.into_iter().for_each(|note| ctx.events.note(note));
         renewed |= repaired.renewed;
     }
