@@ -34,7 +34,7 @@ case $RUNS in '' | *[!0-9]* | 0) fail 2 "BENCH_RUNS is a number of pairs, 1 or m
 say "bench: program, lab's bundle and baked node image first, then $RUNS pair(s) of about 4 minutes, then about 5 minutes more"
 build_program
 lab engine
-need docker jq curl awk
+need docker jq curl awk wrk
 lab all
 lab bake
 docker image inspect "$NODE_IMAGE" >/dev/null 2>&1 || fail 3 "the baked node image $NODE_IMAGE is not in the engine: lab/lab.sh bake makes it"
@@ -98,6 +98,11 @@ ours() { # NUMBER: with an empty cache; the second run on the healthy cluster ha
   up "up-$1" cache bench-up --bundle "$LAB_BUNDLE" --node-image "$NODE_IMAGE"
   say "pair $1: a second up"
   up "second-$1" cache bench-up
+  if [ ! -e "$WORK/forward.json" ]; then
+    say "pair $1: the ways to the gateway under load"
+    QUICKSTART_STATE_DIR=$WORK/state QUICKSTART_CACHE_DIR=$WORK/cache "$ROOT/scripts/bench/forward.sh" "$PROGRAM" bench-up "$KUBECTL" \
+      "$WORK/state/bench-up/kubeconfig" >"$WORK/forward.json" 2>"$WORK/log" || { tail -n 20 "$WORK/log" >&2; fail 1 "the ways to the gateway could not be measured"; }
+  fi
   gone bench-up
 }
 
@@ -125,13 +130,13 @@ help_ms=$(awk -v from="$began" -v to="$(now)" 'BEGIN { printf "%.2f", (to - from
 mkdir -p "$(dirname "$RESULT")"
 jq -n --argjson runs "$(for number in $(seq "$RUNS"); do jq -n --slurpfile serial "$WORK/serial-$number.json" --slurpfile up "$WORK/up-$number.json" \
   --slurpfile second "$WORK/second-$number.json" '{serial: $serial[0], up: $up[0], second_up: $second[0]}'; done | jq -s .)" \
-  --slurpfile load "$WORK/load.json" --arg help "$help_ms" --arg bytes "$(wc -c <"$PROGRAM")" \
+  --slurpfile load "$WORK/load.json" --slurpfile forward "$WORK/forward.json" --arg help "$help_ms" --arg bytes "$(wc -c <"$PROGRAM")" \
   --arg at "$(date -u +%FT%TZ)" --arg commit "$(git -C "$ROOT" rev-parse --short HEAD 2>/dev/null || true)" --arg cpus "$(getconf _NPROCESSORS_ONLN)" --arg memory "$(memory_mib)" '
   def median: sort | if length % 2 == 1 then .[length / 2 | floor] else (.[length / 2] + .[length / 2 - 1]) / 2 end;
   {version: 1, at: $at, commit: $commit, machine: {cpus: ($cpus | tonumber), memory_mib: ($memory | tonumber)}, node_image: "'"$NODE_IMAGE"'",
    runs: $runs, ratio: ([$runs[] | .serial.total_ms / .up.total_ms] | median),
    serial_ms: ([$runs[].serial.total_ms] | median), up_ms: ([$runs[].up.total_ms] | median), peak_kib: ([$runs[].up.peak_kib] | max),
-   second_up_ms: ([$runs[].second_up.total_ms] | median), with_images_to_load: $load[0], help_ms: ($help | tonumber), binary_bytes: ($bytes | tonumber)}' >"$RESULT.part"
+   second_up_ms: ([$runs[].second_up.total_ms] | median), with_images_to_load: $load[0], forward: $forward[0], help_ms: ($help | tonumber), binary_bytes: ($bytes | tonumber)}' >"$RESULT.part"
 mv "$RESULT.part" "$RESULT"
 print_figures "$RESULT"
 say "written: $RESULT"

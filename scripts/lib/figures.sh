@@ -30,6 +30,13 @@ print_figures() {
     "stages of the serial sequence (run 1)", (.runs[0].serial | stages),
     "stages of `up` (run 1; they run side by side)", (.runs[0].up | stages),
     "stages of `up` that loads its images (small node image)", (.with_images_to_load | stages),
+    def way($way; $kind): first(.forward[]? | select(.way == $way and .connections == $kind)) // null;
+    def load($kind): (way("kubectl"; $kind)) as $k | .forward[]? | select(.connections == $kind)
+      | "  \(.way | left(12)) \(.requests_per_second | right(12)) \(.p50_ms | right(9)) ms \(.p99_ms | right(9)) ms \(.errors | right(8))   \(if $k then "\(.requests_per_second / $k.requests_per_second * 100 | round / 100)x" else "" end)";
+    "",
+    "the way to the gateway        requests/s        p50          p99   errors   of kubectl",
+    " 8 connections kept open", load("kept"),
+    " a new connection for every request, 8 at a time", load("new"),
     "",
     row("figure (\(.runs | length) pair(s), \(.machine.cpus) CPUs)"; "goal"; "measured"; null),
     row("serial sequence to the prediction"; ""; (.serial_ms | s); null),
@@ -38,6 +45,13 @@ print_figures() {
     row("`up` with images to load"; ""; (.with_images_to_load.total_ms | s); null),
     row("  of that, the longest group of images"; ""; ([.with_images_to_load.stages[] | select(.stage | startswith("images/")).ms] | max // 0 | s); null),
     row("second `up`"; "<= 3 s"; (.second_up_ms | s); .second_up_ms <= 3000),
+    (way("kubectl"; "kept") as $k | way("tunnel"; "kept") as $t | way("mapped"; "kept") as $m | way("kubectl"; "new") as $kn | way("tunnel"; "new") as $tn
+      | select($k and $t and $kn and $tn)
+      | row("tunnel, connections kept: requests/s"; ">= 1.2x"; "\($t.requests_per_second / $k.requests_per_second * 100 | round / 100)x"; $t.requests_per_second >= 1.2 * $k.requests_per_second),
+        row("tunnel, connections kept: p99"; "<= \($k.p99_ms) ms"; "\($t.p99_ms) ms"; $t.p99_ms <= $k.p99_ms),
+        row("tunnel, new connections: p50"; "<= \($kn.p50_ms) ms"; "\($tn.p50_ms) ms"; $tn.p50_ms <= $kn.p50_ms),
+        row("tunnel, new connections: p99"; "<= \($kn.p99_ms) ms"; "\($tn.p99_ms) ms"; $tn.p99_ms <= $kn.p99_ms),
+        (select($m) | row("mapped, connections kept: requests/s"; ">= 5x"; "\($m.requests_per_second / $k.requests_per_second * 100 | round / 100)x"; $m.requests_per_second >= 5 * $k.requests_per_second))),
     row("`--help`"; "<= 10 ms"; "\(.help_ms) ms"; .help_ms <= 10),
     row("peak memory of `up`"; "<= 80 MB"; "\(.peak_kib * 1024 / 1e6 | round) MB"; .peak_kib * 1024 <= 80e6),
     row("peak memory of `up` that loads its images"; "<= 80 MB"; "\(.with_images_to_load.peak_kib * 1024 / 1e6 | round) MB"; .with_images_to_load.peak_kib * 1024 <= 80e6),

@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::cli::{Down, EventsOutput};
 use crate::config::ClusterName;
 use crate::error::{Exit, Failure};
+use crate::forward;
 use crate::health::interrupted;
 use crate::lifecycle::{self, KEPT};
 use crate::stages::connect;
@@ -76,6 +77,7 @@ async fn one(app: &App, name: &ClusterName, arguments: &Down) -> Result<(), Fail
         app.printer.talk(&format!("{holder} is at work on this cluster: {how}"));
     };
     let lock = Lock::take(&paths.lock, "down", LOCK_PATIENCE, &app.cancel, told).await?;
+    forward::end_all(&paths).await?;
     // A state that cannot be read must not keep its cluster alive.
     let state = State::read(&paths.state).ok().flatten();
     if state.as_ref().is_none_or(|state| state.target == "kind") {

@@ -1,33 +1,121 @@
-//! `forward run`.
+//! `forward start|stop|status|run`.
+
+use serde_json::json;
 
 use super::session;
 use crate::app::App;
 use crate::catalog::embedded;
-use crate::cli::{ForwardCommand, ForwardRun};
+use crate::cli::{Detached, ForwardCommand, ForwardRun, ForwardStart, ForwardStop, ServicePort, TableOutput};
+use crate::config::Settings;
 use crate::error::{Exit, Failure};
-use crate::forward::{Service, Tunnel};
+use crate::forward::{self, Alive, Port, Service, Start, Tunnel, Word};
 use crate::predict::{Protocol, Request};
+use crate::report::{document, tunnels};
 
 pub(super) async fn run(app: &App, command: &ForwardCommand) -> Result<Exit, Failure> {
     match command {
-        ForwardCommand::Run(arguments) => tunnel(app, arguments).await,
+        ForwardCommand::Start(arguments) => start(app, arguments).await,
+        ForwardCommand::Stop(arguments) => stop(app, arguments).await,
+        ForwardCommand::Status(arguments) => status(app, arguments.output),
+        ForwardCommand::Run(arguments) => match arguments.detached {
+            Some(port) => background(app, arguments, port).await,
+            None => foreground(app, arguments).await,
+        },
     }
 }
 
-async fn tunnel(app: &App, arguments: &ForwardRun) -> Result<Exit, Failure> {
+impl From<&ServicePort> for Service {
+    fn from(typed: &ServicePort) -> Self {
+        Self { namespace: typed.namespace.clone(), name: typed.name.clone(), port: typed.port }
+    }
+}
+
+async fn start(app: &App, arguments: &ForwardStart) -> Result<Exit, Failure> {
     let (state, paths) = session::existing(app)?;
-    let cluster = session::cluster(&paths).await?;
-    let asked = &arguments.service;
-    let service = Service { namespace: asked.namespace.clone(), name: asked.name.clone(), port: asked.port };
-    let gateway = asked.name == "istio-ingressgateway";
-    let tunnel = Tunnel::open(cluster, service, arguments.port).await?;
+    let service = Service::from(&arguments.service);
+    let wanted = Start { paths: &paths, name: &app.settings.name, service: service.clone(), port: arguments.port, first: Settings::PORT };
+    let record = forward::start(wanted).await?;
+    app.data(&format!("http://127.0.0.1:{} → {service}", record.port))?;
+    if let Some(host) = state.demo_host.filter(|_| service == Service::ingress()) {
+        app.data(&curl(host, record.port))?;
+    }
+    app.printer.talk("it runs in the background: `quickstart forward status` shows it, `quickstart forward stop` ends it");
+    Ok(Exit::Ok)
+}
+
+async fn stop(app: &App, arguments: &ForwardStop) -> Result<Exit, Failure> {
+    let (_, paths) = session::existing(app)?;
+    let ended = match &arguments.service {
+        Some(service) => forward::end(&paths, &Service::from(service)).await?.into_iter().collect(),
+        None => forward::end_all(&paths).await?,
+    };
+    if ended.is_empty() {
+        app.printer.talk("there is no tunnel: nothing to do");
+    }
+    for record in ended {
+        app.data(&format!("ended: http://127.0.0.1:{} → {}", record.port, record.service))?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn status(app: &App, output: TableOutput) -> Result<Exit, Failure> {
+    let (state, paths) = session::existing(app)?;
+    let all = forward::list(&paths);
+    match output {
+        TableOutput::Json => app.data(&document(&json!({"version": 1, "cluster": state.name, "tunnels": &all}))?)?,
+        TableOutput::Table if all.is_empty() => app.printer.talk("there is no tunnel: `quickstart forward start` opens one"),
+        TableOutput::Table => app.data(tunnels(&all, app.printer.data_palette()).trim_end())?,
+    }
+    Ok(if all.iter().any(|tunnel| tunnel.state == Alive::Crashed) { Exit::Degraded } else { Exit::Ok })
+}
+
+async fn foreground(app: &App, arguments: &ForwardRun) -> Result<Exit, Failure> {
+    let (state, paths) = session::existing(app)?;
+    let (cluster, kubeconfig) = session::access(app, &state, &paths).await?;
+    let service = Service::from(&arguments.service);
+    let ingress = service == Service::ingress();
+    let tunnel = Tunnel::open(cluster, kubeconfig, service, Port::Exactly(arguments.port)).await?;
     let port = tunnel.port();
-    app.data(&format!("http://127.0.0.1:{port} → {asked} (Ctrl-C ends it)"))?;
-    if let Some(host) = state.demo_host.filter(|_| gateway) {
-        let name = host.split('.').next().unwrap_or_default().to_owned();
-        let body = serde_json::from_str(embedded::SAMPLE_INPUT).unwrap_or_default();
-        app.data(&Request { name, host, port, protocol: Protocol::V1, body }.curl())?;
+    app.data(&format!("http://127.0.0.1:{port} → {} (Ctrl-C ends it)", arguments.service))?;
+    if let Some(host) = state.demo_host.filter(|_| ingress) {
+        app.data(&curl(host, port))?;
     }
     tunnel.run(app.cancel.clone()).await;
     Ok(Exit::Ok)
+}
+
+/// The process behind `forward start`: one line to whoever started it, then alone until it is told to end.
+async fn background(app: &App, arguments: &ForwardRun, port: Detached) -> Result<Exit, Failure> {
+    let say = |word: &Word| app.data(&serde_json::to_string(word).unwrap_or_default());
+    let opened = async {
+        let (state, paths) = session::existing(app)?;
+        let service = Service::from(&arguments.service);
+        let held = forward::hold(&paths, &service, &app.cancel).await?;
+        let (cluster, kubeconfig) = session::access(app, &state, &paths).await?;
+        let port = match port {
+            Detached::Exactly => Port::Exactly(arguments.port),
+            Detached::From => Port::From(arguments.port),
+        };
+        let tunnel = Tunnel::open(cluster, kubeconfig, service, port).await?;
+        let record = held.ready(&tunnel)?;
+        Ok::<_, Failure>((held, tunnel, record))
+    };
+    match opened.await {
+        Ok((held, tunnel, record)) => {
+            say(&Word::Ready(Box::new(record.clone())))?;
+            held.serve(tunnel, record, app.cancel.clone()).await;
+            Ok(Exit::Ok)
+        }
+        Err(failure) => {
+            let exit = failure.exit;
+            say(&Word::Failed(failure))?;
+            Ok(exit)
+        }
+    }
+}
+
+fn curl(host: String, port: u16) -> String {
+    let name = host.split('.').next().unwrap_or_default().to_owned();
+    let body = serde_json::from_str(embedded::SAMPLE_INPUT).unwrap_or_default();
+    Request { name, host, port, protocol: Protocol::V1, body }.curl()
 }

@@ -7,14 +7,17 @@ use crate::app::App;
 use crate::catalog::embedded;
 use crate::cli::{self, Predict, TextOutput};
 use crate::error::{Exit, Failure};
+use crate::forward::{self, Alive, Service};
 use crate::predict::{Protocol, Request, body};
 use crate::report::values;
 
 pub(super) async fn run(app: &App, arguments: &Predict) -> Result<Exit, Failure> {
     let (state, paths) = session::existing(app)?;
-    let port = state.port.ok_or_else(|| {
+    let tunnel = || forward::list(&paths).into_iter().find(|tunnel| tunnel.service == Service::ingress().to_string());
+    let tunnel = || tunnel().filter(|tunnel| tunnel.state == Alive::Running).map(|tunnel| tunnel.record.port);
+    let port = state.port.or_else(tunnel).ok_or_else(|| {
         Failure::new("NO_INGRESS", Exit::Prerequisite, "this cluster has no port on localhost")
-            .hint("`quickstart forward run` opens one, and prints a curl line")
+            .hint("`quickstart forward start` opens one, and prints a curl line")
     })?;
     let path = format!("/apis/serving.kserve.io/v1beta1/namespaces/{}/inferenceservices/{}", arguments.namespace, arguments.service);
     let live = session::cluster(&paths).await?.find(&path).await?.ok_or_else(|| {

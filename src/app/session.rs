@@ -8,8 +8,9 @@ use crate::app::App;
 use crate::bundle::{Bundle, Index};
 use crate::catalog::{embedded, yaml};
 use crate::cluster::Cluster;
-use crate::config::{ClusterPaths, Profile, Settings};
+use crate::config::{ClusterPaths, Ingress, Profile, Settings, Source};
 use crate::error::{Exit, Failure};
+use crate::kind::kubeconfig;
 use crate::plan::{GATEWAY_NODE_PORT, Plan, build};
 use crate::stages::{connect, free_port, owner, taken};
 use crate::state::{State, persist};
@@ -51,6 +52,10 @@ impl Session {
 
     async fn of(mut settings: Settings, read: Option<State>) -> Result<Self, Failure> {
         let paths = settings.paths.cluster(&settings.name);
+        // Which way in a cluster has was decided when it was made.
+        if read.as_ref().is_some_and(|state| state.ingress == Ingress::Tunnel) && settings.source("forward") == Some(&Source::Default) {
+            settings.forward = Ingress::Tunnel;
+        }
         let mut notes = Vec::new();
         let lost = if read.is_none() { lost(&settings, &paths).await } else { None };
         let bundle = bundle(&settings, &paths, read.as_ref(), lost.is_some()).await?;
@@ -163,6 +168,9 @@ fn same_cluster(state: &State, plan: &Plan, settings: &Settings) -> Result<(), F
     if state.profile != plan.profile {
         return Err(differs("profile", &state.profile, &plan.profile));
     }
+    if state.ingress == Ingress::Mapped && plan.ingress == Ingress::Tunnel {
+        return Err(differs("a way in that is", "mapped", "a tunnel").hint("`quickstart forward start` opens a tunnel beside it"));
+    }
     for component in &plan.components {
         if let Some(old) = state.components.get(&component.name).filter(|old| **old != component.version) {
             return Err(differs(&component.title, old, &component.version));
@@ -176,7 +184,8 @@ fn same_cluster(state: &State, plan: &Plan, settings: &Settings) -> Result<(), F
 
 /// The port of the cluster that exists; else the wanted one; else, if it was not asked for, the next free one.
 fn port(settings: &Settings, state: Option<&State>, wanted: u16, notes: &mut Vec<String>) -> Result<u16, Failure> {
-    if let Some(mapped) = state.filter(|state| state.created).and_then(|state| state.port) {
+    let known = state.filter(|state| state.created || state.ingress == Ingress::Tunnel);
+    if let Some(mapped) = known.and_then(|state| state.port) {
         if settings.port_explicit && wanted != mapped {
             return Err(Failure::new(
                 "PORT_FIXED",
@@ -184,7 +193,7 @@ fn port(settings: &Settings, state: Option<&State>, wanted: u16, notes: &mut Vec
                 format!("cluster {} listens on 127.0.0.1:{mapped}, which cannot be changed to {wanted}", settings.name),
             )
             .hint(format!(
-                "`quickstart forward run --port {wanted}` opens a second way in; `quickstart down` and `up --port {wanted}` moves the first"
+                "`quickstart forward start --port {wanted}` opens a second way in; `quickstart down` and `up --port {wanted}` moves the first"
             )));
         }
         return Ok(mapped);
@@ -209,6 +218,21 @@ fn port(settings: &Settings, state: Option<&State>, wanted: u16, notes: &mut Vec
 /// Our own access to a cluster of ours: the private kubeconfig.
 pub(super) async fn cluster(paths: &ClusterPaths) -> Result<Cluster, Failure> {
     Ok(Cluster::from_file(&paths.kubeconfig, None).await?)
+}
+
+/// Access to a cluster, ours or one that was there already, and the file to read again should its address change.
+pub(super) async fn access(app: &App, state: &State, paths: &ClusterPaths) -> Result<(Cluster, Option<PathBuf>), Failure> {
+    if state.target == "kind" {
+        return Ok((cluster(paths).await?, Some(paths.kubeconfig.clone())));
+    }
+    let environment = &app.settings.environment;
+    let mut texts = Vec::new();
+    for file in kubeconfig::files(environment.kubeconfig.as_deref(), environment.home.as_deref()) {
+        if let Ok(text) = fs_err::tokio::read_to_string(&file).await {
+            texts.push((file.display().to_string(), text));
+        }
+    }
+    Ok((Cluster::from_texts(&texts, Some(&state.target)).await?, None))
 }
 
 /// The state of the named cluster, or exit 6.

@@ -2,13 +2,57 @@
 
 use std::{fmt, str::FromStr};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::TableOutput;
 
 /// `quickstart forward …`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum ForwardCommand {
+    /// Open a tunnel in the background, and keep it open
+    Start(ForwardStart),
+    /// End the tunnels of this cluster, or one of them
+    Stop(ForwardStop),
+    /// Say which tunnels there are, and what went through them
+    Status(ForwardStatus),
     /// Keep a tunnel open in the foreground until Ctrl-C
     Run(ForwardRun),
+}
+
+/// `quickstart forward start`.
+#[derive(Args, Clone, Debug)]
+pub struct ForwardStart {
+    /// Where to listen on 127.0.0.1 [default: the port it had, else 8080 or the next free one]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// Which service
+    #[arg(long, value_name = "NS/NAME:PORT", default_value_t)]
+    pub service: ServicePort,
+}
+
+/// `quickstart forward stop`.
+#[derive(Args, Clone, Debug)]
+pub struct ForwardStop {
+    /// Which service [default: all]
+    #[arg(long, value_name = "NS/NAME:PORT")]
+    pub service: Option<ServicePort>,
+}
+
+/// `quickstart forward status`.
+#[derive(Args, Clone, Debug)]
+pub struct ForwardStatus {
+    /// How to show it
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
+    pub output: TableOutput,
+}
+
+/// How a process in the background takes its port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Detached {
+    /// That one or none.
+    Exactly,
+    /// That one, or the next free one.
+    From,
 }
 
 /// `quickstart forward run`.
@@ -20,6 +64,9 @@ pub struct ForwardRun {
     /// Which service
     #[arg(long, value_name = "NS/NAME:PORT", default_value_t)]
     pub service: ServicePort,
+    /// The process that `forward start` starts: tells its first line to it and goes on alone
+    #[arg(long, value_enum, hide = true)]
+    pub detached: Option<Detached>,
 }
 
 /// A port of a Service, typed as `NAMESPACE/NAME:PORT`.

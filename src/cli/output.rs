@@ -54,6 +54,15 @@ pub enum EventsOutput {
     Json,
 }
 
+/// How the ingress gets to localhost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Forward {
+    /// kind maps a port of 127.0.0.1 to the gateway's node port: no process, nothing to die
+    Mapped,
+    /// A process in the background carries connections through the API server
+    Tunnel,
+}
+
 /// For verbs that answer with rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum TableOutput {

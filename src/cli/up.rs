@@ -4,7 +4,7 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use clap::Args;
 
-use super::{EventsOutput, Profile, duration::parse_duration};
+use super::{EventsOutput, Forward, Profile, duration::parse_duration};
 
 /// `quickstart up`.
 #[derive(Args, Clone, Debug)]
@@ -40,8 +40,11 @@ pub struct Selection {
     /// Leave the demo model and its prediction out
     #[arg(long)]
     pub without_demo: bool,
+    /// How the ingress gets to 127.0.0.1 [default: mapped; with --on: tunnel]
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub forward: Option<Forward>,
     /// Do not make the ingress reachable on 127.0.0.1
-    #[arg(long)]
+    #[arg(long, conflicts_with = "forward")]
     pub no_forward: bool,
     /// Do not switch kubectl's current context
     #[arg(long)]

@@ -65,6 +65,16 @@ impl ClusterError {
         Self::Api { what: format!("apply {name}"), code: 409, reason: "Conflict".into(), message: "it is being deleted".into() }
     }
 
+    /// From an answer that was read by hand: a `Status` object, or whatever a proxy wrote.
+    pub fn from_answer(what: &str, code: u16, body: &str) -> Self {
+        if let Ok(status) = serde_json::from_str::<Status>(body) {
+            return Self::Api { what: what.to_owned(), code, reason: status.reason, message: status.message };
+        }
+        let message: String = body.trim().chars().take(200).collect();
+        let message = if message.is_empty() { format!("HTTP {code}") } else { message };
+        Self::Api { what: what.to_owned(), code, reason: String::new(), message }
+    }
+
     /// The object or kind is not there.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Api { code: 404, .. })

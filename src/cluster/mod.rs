@@ -3,7 +3,9 @@
 mod connect;
 mod error;
 mod request;
+mod upgrade;
 
 pub use connect::{Cluster, REQUEST_TIMEOUT, merge};
 pub use error::ClusterError;
 pub use request::FIELD_MANAGER;
+pub use upgrade::Raw;

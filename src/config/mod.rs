@@ -5,6 +5,7 @@
 mod environment;
 mod error;
 mod file;
+mod ingress;
 mod name;
 mod near;
 mod paths;
@@ -14,6 +15,7 @@ mod settings;
 pub use environment::{Environment, Proxies};
 pub use error::ConfigError;
 pub use file::{Change, ConfigFile, DEFAULT_FILE};
+pub use ingress::Ingress;
 pub use name::ClusterName;
 pub use near::nearest;
 pub use paths::{ClusterPaths, Paths};

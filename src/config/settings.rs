@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Serialize, Serializer};
 
-use super::{Change, ClusterName, ConfigError, ConfigFile, DEFAULT_FILE, Environment, Paths, Profile, nearest};
+use super::{Change, ClusterName, ConfigError, ConfigFile, DEFAULT_FILE, Environment, Ingress, Paths, Profile, nearest};
 use crate::cli::{Cli, Selection, Span, parse_duration};
 
 /// What is meant.
@@ -36,8 +36,8 @@ pub struct Settings {
     pub on: Option<String>,
     /// Install the demo model and make a prediction.
     pub demo: bool,
-    /// Make the ingress reachable on 127.0.0.1.
-    pub forward: bool,
+    /// How the ingress becomes reachable on 127.0.0.1.
+    pub forward: Ingress,
     /// Leave kubectl's current context alone.
     pub keep_context: bool,
     /// How long all of it may take.
@@ -148,7 +148,8 @@ impl Settings {
         );
         let on = layers.value("on", flags.on.clone(), None, None);
         let demo = layers.value("demo", flags.without_demo.then_some(false), None, file.demo);
-        let forward = layers.value("forward", flags.no_forward.then_some(false), None, None);
+        let typed = flags.no_forward.then_some(Ingress::None).or(flags.forward.map(Ingress::from));
+        let forward = layers.value("forward", typed, None, None);
         let keep_context = layers.value("keepContext", flags.keep_context.then_some(true), None, file.keep_context);
         let timeout = layers.value(
             "timeout",
@@ -163,7 +164,7 @@ impl Settings {
         let profile = layers.or("profile", profile, Profile::default());
         let port = layers.or("port", port, Self::PORT);
         let demo = layers.or("demo", demo, true);
-        let forward = layers.or("forward", forward, true);
+        let forward = layers.or("forward", forward, if on.is_some() { Ingress::Tunnel } else { Ingress::Mapped });
         let keep_context = layers.or("keepContext", keep_context, false);
         let Span(timeout) = layers.or("timeout", timeout, Span(Self::TIMEOUT));
         let accept_unpinned = layers.or("acceptUnpinned", accept_unpinned, false);

@@ -124,6 +124,8 @@ mod tests {
 
     fn report(problems: &[&str]) -> Report {
         Report {
+            ingress: crate::config::Ingress::Mapped,
+            tunnels: Vec::new(),
             version: 1,
             cluster: "quickstart".into(),
             running: true,

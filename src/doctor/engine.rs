@@ -50,7 +50,7 @@ fn reachable(endpoint: &Endpoint, facts: &Facts) -> CheckResult {
         facts.version, facts.api, facts.operating_system, endpoint.host, endpoint.source
     );
     if is_elsewhere(&endpoint.host) {
-        let hint = "the ingress will listen on 127.0.0.1 of that machine, not of this one: `quickstart forward run` brings it here";
+        let hint = "the ingress will listen on 127.0.0.1 of that machine, not of this one: `quickstart forward start` brings it here";
         return CheckResult::warning(id, title, saw, hint);
     }
     CheckResult::ok(id, title, saw)

@@ -58,7 +58,7 @@ fn failed(failure: Failure) -> Live {
 
 async fn answers(cluster: &Cluster, version: String, state: &State, paths: &ClusterPaths, catalog: &Catalog) -> Live {
     let (status, webhooks, certificates, gateway, kubeconfig) = tokio::join!(
-        gather(Some(cluster), state, catalog, false),
+        gather(Some(cluster), state, crate::forward::list(paths), catalog, false),
         webhooks(cluster),
         cluster.list("/apis/cert-manager.io/v1/certificates", ""),
         cluster.find(gateway::SERVICE),

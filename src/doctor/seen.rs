@@ -13,6 +13,7 @@ use super::{clock, disk, files};
 use crate::config::Settings;
 use crate::docker::{About, Engine, Facts, Node};
 use crate::error::Failure;
+use crate::forward::{self, Alive};
 use crate::kind::kubeconfig;
 use crate::stages::{connect, free_port, owner, taken};
 use crate::state::State;
@@ -124,7 +125,9 @@ pub(super) async fn port(
 ) -> Result<Port, Failure> {
     let mapped = state.filter(|state| state.created).and_then(|state| state.port);
     let number = mapped.unwrap_or(settings.port);
-    let running = nodes.is_some_and(|nodes| nodes.iter().any(|node| node.is_running() && maps(node, number)));
+    let of_node = nodes.is_some_and(|nodes| nodes.iter().any(|node| node.is_running() && maps(node, number)));
+    let paths = settings.paths.cluster(&settings.name);
+    let running = of_node || forward::list(&paths).iter().any(|tunnel| tunnel.state == Alive::Running && tunnel.record.port == number);
     let claim = match (mapped, running) {
         (Some(_), true) => Claim::Running,
         (Some(_), false) => Claim::Stopped,

@@ -1,52 +1,52 @@
 //! The listening side: one session through the API server per TCP connection.
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::target::{Finder, ForwardError, Service};
+use super::keeper::{self, Own};
+use super::pool::Pool;
+use super::session::session;
+use super::{ForwardError, Service};
 use crate::cluster::Cluster;
 
-const TRIES: u32 = 3;
 const END: Duration = Duration::from_secs(5);
+/// Sessions at a time; more clients wait in the listener's queue. Two sockets each, below the usual limit of 1,024 files.
+const SESSIONS: usize = 400;
+/// How many ports are tried where none was asked for.
+const PORTS: u16 = 100;
 
-/// What went through.
-#[derive(Debug, Default)]
-pub struct Counters {
-    /// Connections accepted.
-    pub connections: AtomicU64,
-    /// Connections that found no way.
-    pub failed: AtomicU64,
-    /// Bytes, both ways.
-    pub bytes: AtomicU64,
+/// Which local port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    /// This one or none; 0: whichever is free.
+    Exactly(u16),
+    /// This one or the next free one.
+    From(u16),
 }
 
 /// A listening tunnel.
 #[derive(Debug)]
 pub struct Tunnel {
     listener: TcpListener,
-    finder: Arc<Finder>,
-    cluster: Cluster,
-    /// What went through.
-    pub counters: Arc<Counters>,
+    pub(super) pool: Arc<Pool>,
 }
 
 impl Tunnel {
-    /// Listens on 127.0.0.1 (port 0: a free one), once a pod of the Service is there to be talked to.
-    pub async fn open(cluster: Cluster, service: Service, port: u16) -> Result<Self, ForwardError> {
-        let finder = Arc::new(Finder::new(service));
-        finder.find(&cluster).await?;
-        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-            .await
-            .map_err(|source| ForwardError::Listen { port, source })?;
-        Ok(Self { listener, finder, cluster, counters: Arc::default() })
+    /// Listens on 127.0.0.1, once a pod of the Service is there to be talked to. `kubeconfig` is read again when the API server has moved.
+    pub async fn open(cluster: Cluster, kubeconfig: Option<PathBuf>, service: Service, port: Port) -> Result<Self, ForwardError> {
+        let pool = Pool::new(cluster, kubeconfig, service);
+        pool.finder.find(&pool.cluster()).await?;
+        Ok(Self { listener: listen(port).await?, pool: Arc::new(pool) })
     }
 
     /// The port on which it listens.
@@ -56,58 +56,64 @@ impl Tunnel {
 
     /// Carries connections until told to stop.
     pub async fn run(self, cancel: CancellationToken) {
-        let sessions = TaskTracker::new();
+        let (sessions, own) = (TaskTracker::new(), Arc::new(Own::default()));
+        let room = Arc::new(Semaphore::new(SESSIONS));
+        let mut beside = tokio::task::JoinSet::new();
+        beside.spawn(keeper::keep(Arc::clone(&self.pool)));
+        if *self.pool.finder.service() == Service::ingress() {
+            beside.spawn(keeper::look_through(Arc::clone(&self.pool), Arc::clone(&own), self.port()));
+        }
         loop {
-            let accepted = tokio::select! {
-                () = cancel.cancelled() => break,
-                accepted = self.listener.accept() => accepted,
+            let accepted = async {
+                let room = Arc::clone(&room).acquire_owned().await;
+                (self.listener.accept().await, room)
             };
-            let Ok((stream, _)) = accepted else {
+            let (accepted, room) = tokio::select! {
+                () = cancel.cancelled() => break,
+                accepted = accepted => accepted,
+            };
+            let Ok((stream, from)) = accepted else {
                 // Out of file descriptors: the next one may find some.
                 sleep(Duration::from_millis(100)).await;
                 continue;
             };
-            self.counters.connections.fetch_add(1, Ordering::Relaxed);
-            let session = session(stream, Arc::clone(&self.finder), self.cluster.clone(), Arc::clone(&self.counters));
-            let cancel = cancel.clone();
+            let counts = !own.lock().unwrap_or_else(PoisonError::into_inner).contains(&from.port());
+            let (pool, cancel) = (Arc::clone(&self.pool), cancel.clone());
             sessions.spawn(async move {
+                let counters = Arc::clone(&pool.counters);
+                counters.connections.fetch_add(u64::from(counts), Relaxed);
+                counters.active.fetch_add(u64::from(counts), Relaxed);
                 tokio::select! {
                     () = cancel.cancelled() => {}
-                    () = session => {}
+                    () = session(stream, pool) => {}
                 }
+                counters.active.fetch_sub(u64::from(counts), Relaxed);
+                drop(room);
             });
         }
+        beside.shutdown().await;
         sessions.close();
         drop(timeout(END, sessions.wait()).await);
     }
 }
 
-async fn session(mut stream: TcpStream, finder: Arc<Finder>, cluster: Cluster, counters: Arc<Counters>) {
-    stream.set_nodelay(true).ok();
-    for attempt in 1..=TRIES {
-        let opened = match finder.find(&cluster).await {
-            Ok(target) => {
-                cluster.port_forward(finder.namespace(), &target.pod, target.port).await.ok().map(|forwarder| (forwarder, target.port))
+async fn listen(port: Port) -> Result<TcpListener, ForwardError> {
+    let (first, last) = match port {
+        Port::Exactly(port) => (port, port),
+        Port::From(port) => (port, port.saturating_add(PORTS)),
+    };
+    let mut failed = None;
+    for port in first..=last {
+        match TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await {
+            Ok(listener) => return Ok(listener),
+            Err(error) => {
+                let busy = matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied);
+                failed = Some(ForwardError::Listen { port, source: error });
+                if !busy {
+                    break;
+                }
             }
-            Err(_) => None,
-        };
-        let Some((mut forwarder, port)) = opened else {
-            finder.forget();
-            sleep(Duration::from_millis(200) * attempt).await;
-            continue;
-        };
-        if let Some(mut upstream) = forwarder.take_stream(port) {
-            if let Ok((up, down)) = copy_bidirectional(&mut stream, &mut upstream).await {
-                counters.bytes.fetch_add(up + down, Ordering::Relaxed);
-            }
-            drop(upstream);
         }
-        // kube's Portforwarder has no Drop: left alone it would live on.
-        let abort = tokio::time::Instant::now() + END;
-        if tokio::time::timeout_at(abort, forwarder.join()).await.is_err() {
-            finder.forget();
-        }
-        return;
     }
-    counters.failed.fetch_add(1, Ordering::Relaxed);
+    Err(failed.unwrap_or(ForwardError::Listen { port: first, source: ErrorKind::AddrInUse.into() }))
 }

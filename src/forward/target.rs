@@ -1,16 +1,18 @@
 //! Service → a Ready pod and its port, asked anew when a pod has gone.
 
+use std::fmt;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::cluster::{Cluster, ClusterError};
-use crate::error::{Exit, Explain};
+use super::ForwardError;
+use crate::cluster::Cluster;
 use crate::health::{rollout::condition, selector};
 
 /// A port of a Service.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
     /// Namespace.
     pub namespace: String,
@@ -18,6 +20,24 @@ pub struct Service {
     pub name: String,
     /// The Service's port.
     pub port: u16,
+}
+
+impl Service {
+    /// The service that predictions go through.
+    pub fn ingress() -> Self {
+        Self { namespace: "istio-system".into(), name: "istio-ingressgateway".into(), port: 80 }
+    }
+
+    /// What its files' names have after `forward`: nothing for the ingress. Names of Kubernetes have no underscore.
+    pub fn suffix(&self) -> String {
+        if *self == Self::ingress() { String::new() } else { format!("-{}_{}_{}", self.namespace, self.name, self.port) }
+    }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}:{}", self.namespace, self.name, self.port)
+    }
 }
 
 /// Where a connection goes.
@@ -29,74 +49,8 @@ pub struct Target {
     pub port: u16,
 }
 
-/// A tunnel that cannot be made.
-#[derive(Debug, thiserror::Error)]
-pub enum ForwardError {
-    /// The API server says no.
-    #[error("cannot look up Service {service}")]
-    Cluster {
-        /// `namespace/name:port`.
-        service: String,
-        /// Why.
-        #[source]
-        source: ClusterError,
-    },
-    /// The Service has no such port.
-    #[error("Service {service} has no port {port}: it has {known}")]
-    NoPort {
-        /// `namespace/name`.
-        service: String,
-        /// What was asked for.
-        port: u16,
-        /// What there is.
-        known: String,
-    },
-    /// No pod is Ready.
-    #[error("no pod of Service {service} is Ready")]
-    NoPod {
-        /// `namespace/name`.
-        service: String,
-    },
-    /// The local port is taken.
-    #[error("cannot listen on 127.0.0.1:{port}")]
-    Listen {
-        /// Port.
-        port: u16,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-}
-
-impl Explain for ForwardError {
-    fn id(&self) -> &'static str {
-        match self {
-            Self::Cluster { source, .. } => source.id(),
-            Self::NoPort { .. } => "USAGE",
-            Self::NoPod { .. } => "FORWARD_NO_POD",
-            Self::Listen { .. } => "PORT_BUSY",
-        }
-    }
-    fn exit(&self) -> Exit {
-        match self {
-            Self::Cluster { source, .. } => source.exit(),
-            Self::NoPort { .. } => Exit::Usage,
-            Self::NoPod { .. } => Exit::Degraded,
-            Self::Listen { .. } => Exit::Prerequisite,
-        }
-    }
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Cluster { source, .. } => source.hint(),
-            Self::NoPort { .. } => None,
-            Self::NoPod { .. } => Some("`quickstart status` says why it is not ready".into()),
-            Self::Listen { .. } => Some("take another port with --port, or leave it out for a free one".into()),
-        }
-    }
-}
-
-/// How long a pod that was Ready is taken without asking again.
-const FRESH: Duration = Duration::from_secs(2);
+/// How long a pod that was Ready is taken without asking again; the tunnel asks more often by itself.
+const FRESH: Duration = Duration::from_secs(30);
 
 /// Finds pods of one Service, remembering the last one for a moment.
 #[derive(Debug)]
@@ -116,6 +70,31 @@ impl Finder {
         &self.service.namespace
     }
 
+    /// The Service.
+    pub(super) fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// The remembered pod.
+    pub(super) fn last(&self) -> Option<Target> {
+        self.last.lock().ok()?.as_ref().map(|(_, target)| target.clone())
+    }
+
+    /// Asks anew, and answers whether the pod is another one than before.
+    pub(super) async fn refresh(&self, cluster: &Cluster) -> Result<bool, ForwardError> {
+        let before = self.last();
+        let target = self.look(cluster, before.as_ref().map(|target| target.pod.as_str())).await?;
+        let changed = before.is_some_and(|before| before != target);
+        self.keep(target);
+        Ok(changed)
+    }
+
+    fn keep(&self, target: Target) {
+        if let Ok(mut last) = self.last.lock() {
+            *last = Some((Instant::now(), target));
+        }
+    }
+
     /// Forgets the remembered pod, after it failed.
     pub(super) fn forget(&self) {
         if let Ok(mut last) = self.last.lock() {
@@ -130,14 +109,13 @@ impl Finder {
         {
             return Ok(target);
         }
-        let target = self.look(cluster).await?;
-        if let Ok(mut last) = self.last.lock() {
-            *last = Some((Instant::now(), target.clone()));
-        }
+        let target = self.look(cluster, None).await?;
+        self.keep(target.clone());
         Ok(target)
     }
 
-    async fn look(&self, cluster: &Cluster) -> Result<Target, ForwardError> {
+    /// A Ready pod; `favourite` where it is one of them.
+    async fn look(&self, cluster: &Cluster, favourite: Option<&str>) -> Result<Target, ForwardError> {
         let Service { namespace, name, port } = &self.service;
         let failed = |source| ForwardError::Cluster { service: format!("{namespace}/{name}:{port}"), source };
         let service = cluster.get(&format!("/api/v1/namespaces/{namespace}/services/{name}")).await.map_err(failed)?;
@@ -148,13 +126,18 @@ impl Finder {
         })?;
         let labels = serde_json::json!({ "spec": { "selector": { "matchLabels": service.pointer("/spec/selector") } } });
         let pods = cluster.list(&format!("/api/v1/namespaces/{namespace}/pods"), &selector(&labels)).await.map_err(failed)?;
-        pods.iter()
+        let mut ready: Vec<Target> = pods
+            .iter()
             .filter(|pod| pod.pointer("/metadata/deletionTimestamp").is_none())
             .filter(|pod| condition(pod, "Ready").is_some_and(|(status, _)| status == "True"))
-            .find_map(|pod| {
+            .filter_map(|pod| {
                 let pod_name = pod.pointer("/metadata/name")?.as_str()?.to_owned();
                 Some(Target { pod: pod_name, port: container_port(pod, &wanted)? })
             })
+            .collect();
+        let place = ready.iter().position(|target| Some(target.pod.as_str()) == favourite).unwrap_or(0);
+        (place < ready.len())
+            .then(|| ready.swap_remove(place))
             .ok_or_else(|| ForwardError::NoPod { service: format!("{namespace}/{name}") })
     }
 }

@@ -11,8 +11,8 @@ pub struct Configuration {
     pub name: String,
     /// Node image; `None` is kind's own.
     pub node_image: Option<String>,
-    /// Port on 127.0.0.1 that leads to the ingress.
-    pub host_port: u16,
+    /// Port on 127.0.0.1 that leads to the ingress; `None`: none does.
+    pub host_port: Option<u16>,
     /// The node port it leads to.
     pub node_port: u16,
     /// Kubernetes feature gates.
@@ -33,17 +33,22 @@ pub fn configuration(template: &Value, wanted: &Configuration) -> Value {
             node["image"] = json!(image);
         }
     }
-    map_port(&mut value["nodes"][0], wanted);
+    map_port(&mut value["nodes"][0], wanted.host_port, wanted.node_port);
     for (gate, on) in &wanted.feature_gates {
         value["featureGates"][gate] = json!(on);
     }
     value
 }
 
-/// The mapping of the node port, changed where it is and added where it is not; always on the loopback address alone.
-fn map_port(node: &mut Value, wanted: &Configuration) {
-    let mapping = json!({"listenAddress": "127.0.0.1", "hostPort": wanted.host_port, "containerPort": wanted.node_port, "protocol": "TCP"});
+/// The mapping of the node port, changed where it is and added where it is not, or taken out; always on the loopback address alone.
+fn map_port(node: &mut Value, host_port: Option<u16>, node_port: u16) {
     let mut mappings = node["extraPortMappings"].as_array().cloned().unwrap_or_default();
+    let Some(host_port) = host_port else {
+        mappings.retain(|mapping| mapping["containerPort"] != json!(node_port));
+        node["extraPortMappings"] = Value::Array(mappings);
+        return;
+    };
+    let mapping = json!({"listenAddress": "127.0.0.1", "hostPort": host_port, "containerPort": node_port, "protocol": "TCP"});
     match mappings.iter_mut().find(|existing| existing["containerPort"] == mapping["containerPort"]) {
         Some(existing) => *existing = mapping,
         None => mappings.push(mapping),
@@ -60,7 +65,7 @@ mod tests {
         Configuration {
             name: "lab".into(),
             node_image: Some("kindest/node:v1.34.3".into()),
-            host_port: 8081,
+            host_port: Some(8081),
             node_port: 31080,
             feature_gates,
         }
@@ -87,6 +92,14 @@ mod tests {
                 "featureGates": {"KubeletInUserNamespace": true},
             })
         );
+    }
+
+    #[test]
+    fn with_a_tunnel_nothing_is_mapped() {
+        let template =
+            json!({"nodes": [{"extraPortMappings": [{"hostPort": 8080, "containerPort": 31080}, {"hostPort": 9, "containerPort": 9}]}]});
+        let made = configuration(&template, &Configuration { host_port: None, ..wanted() });
+        assert_eq!(made["nodes"][0]["extraPortMappings"], json!([{"hostPort": 9, "containerPort": 9}]));
     }
 
     #[test]

@@ -30,7 +30,7 @@ const NODES: Duration = Duration::from_secs(50);
 /// Bytes of one file of the state folder: its end.
 const STATE_FILE: u64 = 4 << 20;
 /// Files and folders of the state folder that are packed; the kubeconfig, which holds keys, is not.
-const STATE: &[&str] = &["state.json", "bundle.json", "events.jsonl", "quickstart.log", "forward.json", "kind-logs"];
+const STATE: &[&str] = &["state.json", "bundle.json", "events.jsonl", "quickstart.log", "forward.json", "forward.log", "kind-logs"];
 /// Namespaces beside those of the components whose containers' logs are packed.
 const NAMESPACES: &[&str] = &["kube-system", "kserve-test"];
 
@@ -207,7 +207,8 @@ async fn ask_status(
         Ok(None) => staging.missing(PART, &format!("there is no cluster {}", request.settings.name)),
         Ok(Some(state)) => {
             let cluster = cluster.as_ref().ok().map(|(cluster, _)| cluster);
-            staging.json(PART, &status::gather(cluster, state, request.catalog, false).await).await;
+            let tunnels = crate::forward::list(&request.settings.paths.cluster(&request.settings.name));
+            staging.json(PART, &status::gather(cluster, state, tunnels, request.catalog, false).await).await;
         }
     }
 }

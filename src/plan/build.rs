@@ -9,7 +9,7 @@ use super::stage::{Demo, Plan, PlannedBundle, PlannedComponent, PlannedFile, Pla
 use super::{Check, Probe, StageId, graph};
 use crate::bundle::{GROUPS, Index};
 use crate::catalog::{Catalog, CatalogError, Choice, embedded};
-use crate::config::{Change, Settings};
+use crate::config::{Change, Ingress, Settings};
 
 /// The node port that kind's mapping and the overlay of istio-ingressgateway agree on.
 pub const GATEWAY_NODE_PORT: u16 = 31080;
@@ -28,10 +28,15 @@ pub fn build(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>) -> 
     let components: Vec<PlannedComponent> = choices.iter().map(|choice| component(choice, bundle)).collect();
     let changes = changes(settings, &components)?;
     let demo = settings.demo.then(|| demo(bundle));
-    let local_port = match &target {
-        Target::Kind { port, .. } => settings.forward.then_some(*port),
-        Target::Existing { .. } => None,
+    let ingress_port = match (&target, settings.forward) {
+        (Target::Existing { .. }, Ingress::Mapped) => {
+            let message = "--forward mapped needs a cluster that quickstart makes: with --on it is tunnel".into();
+            return Err(CatalogError::Object { place: "--forward".into(), message });
+        }
+        (Target::Existing { .. }, Ingress::None) => None,
+        _ => Some(settings.port),
     };
+    let local_port = ingress_port.filter(|_| settings.forward != Ingress::None);
     let stages = graph::order(stages(&choices, &components, bundle, &target, demo.as_ref(), local_port))
         .map_err(|message| CatalogError::Object { place: "plan".into(), message })?;
     Ok(Plan {
@@ -55,6 +60,8 @@ pub fn build(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>) -> 
         skip_tag_resolution: skip_tag_resolution(bundle),
         demo,
         timeout: settings.timeout.as_secs(),
+        ingress: settings.forward,
+        ingress_port,
         settings: settings.origins.clone(),
     })
 }

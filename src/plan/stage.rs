@@ -5,8 +5,7 @@ use serde_json::Value;
 
 use super::{Check, StageId};
 use crate::bundle::{KindSettings, Patch, Substitute};
-use crate::config::Change;
-use crate::config::Origin;
+use crate::config::{Change, Ingress, Origin};
 
 /// Everything that `up` would do. Made without I/O, clock or cluster.
 #[derive(Clone, Debug, Serialize)]
@@ -42,6 +41,10 @@ pub struct Plan {
     pub timeout: u64,
     /// Bytes of manifests.
     pub manifest_bytes: u64,
+    /// How the ingress gets to localhost.
+    pub ingress: Ingress,
+    /// Where, unless it stays in the cluster.
+    pub ingress_port: Option<u16>,
     /// Where each setting came from.
     pub settings: Vec<Origin>,
 }
@@ -180,12 +183,9 @@ impl Plan {
         matches!(self.target, Target::Kind { .. })
     }
 
-    /// The local port of the gateway, where kind maps one.
+    /// The local port of the gateway, where there is one.
     pub fn port(&self) -> Option<u16> {
-        match self.target {
-            Target::Kind { port, .. } => Some(port),
-            Target::Existing { .. } => None,
-        }
+        self.ingress_port
     }
 
     /// The same plan with another port, when the wanted one is taken.
@@ -194,6 +194,7 @@ impl Plan {
         if let Target::Kind { port, .. } = &mut self.target {
             *port = new;
         }
+        self.ingress_port = self.ingress_port.map(|_| new);
         for check in self.stages.iter_mut().flat_map(|stage| &mut stage.checks) {
             match &mut check.probe {
                 super::Probe::GatewayAnswers { port } | super::Probe::Prediction { port, .. } => *port = new,

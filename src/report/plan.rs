@@ -3,15 +3,21 @@
 use std::fmt::Write as _;
 
 use super::{Palette, Table, Tone, bytes};
-use crate::config::Origin;
+use crate::config::{Ingress, Origin};
 use crate::plan::{Plan, Target};
 
 /// The human view of a plan.
 pub fn plan_tree(plan: &Plan, palette: Palette) -> String {
     let mut out = String::new();
     let place = match &plan.target {
+        Target::Kind { node_image, port, .. } if plan.ingress == Ingress::Tunnel => {
+            format!("kind, node {node_image}, ingress on 127.0.0.1:{port} by a tunnel")
+        }
         Target::Kind { node_image, port, .. } => format!("kind, node {node_image}, ingress on 127.0.0.1:{port}"),
-        Target::Existing { context } => format!("existing cluster of context {context}"),
+        Target::Existing { context } => {
+            let ingress = plan.port().map(|port| format!(", ingress on 127.0.0.1:{port} by a tunnel")).unwrap_or_default();
+            format!("existing cluster of context {context}{ingress}")
+        }
     };
     let _ = writeln!(out, "{}", palette.paint(Tone::Strong, &format!("cluster {} ({}, profile {})", plan.cluster, plan.set, plan.profile)));
     let _ = writeln!(out, "{place}\n");

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Cell, Palette, Table, Tone, values};
+use super::{Cell, Palette, Table, Tone, tunnels, values};
+use crate::config::Ingress;
 use crate::status::Report;
 
 /// The human view of `status`.
@@ -45,7 +46,11 @@ pub fn status_board(report: &Report, palette: Palette) -> String {
             Some(false) => "does not answer",
             None => "not asked",
         };
-        let _ = writeln!(out, "ingress {url} {state} (mapped by kind)");
+        let how = if report.ingress == Ingress::Tunnel { "through a tunnel" } else { "mapped by kind" };
+        let _ = writeln!(out, "ingress {url} {state} ({how})");
+    }
+    if !report.tunnels.is_empty() {
+        let _ = writeln!(out, "\n{}", tunnels(&report.tunnels, palette).trim_end());
     }
     if let Some(demo) = &report.demo {
         let _ = writeln!(out, "demo {}/{} {}", demo.namespace, demo.name, if demo.ready { "ready" } else { "not ready" });

@@ -64,7 +64,7 @@ pub(super) const RULES: &[Rule] = &[
         "PORT_FIXED",
         &[Prerequisite],
         "the port of an existing cluster cannot be changed",
-        "`quickstart forward run --port N`, or `down` and `up --port N`",
+        "`quickstart forward start --port N`, or `down` and `up --port N`",
     ),
     named("WOULD_LOSE", &[Usage], "InferenceServices of yours would be lost", "--keep-user carries them over, --yes gives them up"),
     named("USAGE", &[Usage], "a flag or a value is wrong", "`quickstart VERB --help` lists what it takes"),

@@ -79,6 +79,18 @@ pub(super) const RULES: &[Rule] = &[
         "`quickstart up` puts the demo's own model back",
     ),
     named("ISVC_MISSING", &[NotRunning], "there is no InferenceService of that name", "`kubectl get inferenceservices -A` lists them"),
+    named(
+        "FORWARD_NOT_ENDED",
+        &[StageFailed],
+        "a tunnel's background process does not end",
+        "`quickstart forward status` names the process; `kill -9` ends it",
+    ),
+    named(
+        "FORWARD_NOT_STARTED",
+        &[StageFailed],
+        "a tunnel's background process did not start",
+        "its last words are in forward.log of the cluster's state folder",
+    ),
     named("FORWARD_NO_POD", &[Degraded], "no ready pod stands behind the service", "`quickstart status` says why"),
-    named("NO_INGRESS", &[Prerequisite], "the cluster has no port on localhost", "`quickstart forward run` opens one"),
+    named("NO_INGRESS", &[Prerequisite], "the cluster has no port on localhost", "`quickstart forward start` opens one"),
 ];

@@ -9,6 +9,7 @@ use super::waiting::{Waiting, told};
 use super::{Context, Ended, checks, unless_stopped, wake};
 use crate::catalog::embedded;
 use crate::cluster::Cluster;
+use crate::config::Ingress;
 use crate::docker::Node;
 use crate::error::{Exit, Failure};
 use crate::event::EventKind;
@@ -118,7 +119,7 @@ async fn create(ctx: &Context, kind: &Kind, node_image: &str, port: u16, cancel:
     let wanted = Configuration {
         name: name.to_owned(),
         node_image: Some(node_image.to_owned()),
-        host_port: port,
+        host_port: (ctx.plan.ingress != Ingress::Tunnel).then_some(port),
         node_port: GATEWAY_NODE_PORT,
         feature_gates: ctx.plan.kind_settings.feature_gates.clone(),
     };

@@ -26,7 +26,9 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::config::Ingress;
 use crate::error::Failure;
+use crate::forward::{self, Service, Start};
 use crate::health::interrupted;
 use crate::plan::{Stage, StageId};
 
@@ -77,9 +79,23 @@ async fn carry_out(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> 
         StageId::Component(name) => component::component(ctx, stage, name, cancel).await,
         StageId::Runtimes => component::runtimes(ctx, stage, cancel).await,
         StageId::Demo => component::demo(ctx, stage, cancel).await,
-        StageId::Nodes | StageId::Ingress | StageId::Predict => {
+        StageId::Ingress => {
+            if ctx.plan.ingress == Ingress::Tunnel {
+                tunnel(ctx).await?;
+            }
+            checks::all_green(ctx, &stage.id, &stage.checks, cancel).await?;
+            Ok(Ended::Done)
+        }
+        StageId::Nodes | StageId::Predict => {
             checks::all_green(ctx, &stage.id, &stage.checks, cancel).await?;
             Ok(Ended::Done)
         }
     }
+}
+
+/// The tunnel to the gateway, on the plan's port and no other: the checks ask there.
+async fn tunnel(ctx: &Context) -> Result<(), Failure> {
+    let Some(port) = ctx.plan.port() else { return Ok(()) };
+    let start = Start { paths: &ctx.paths, name: &ctx.settings.name, service: Service::ingress(), port: Some(port), first: port };
+    forward::start(start).await.map(|_| ())
 }

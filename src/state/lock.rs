@@ -14,7 +14,7 @@ use super::StateError;
 /// Held while the value lives.
 #[derive(Debug)]
 pub struct Lock {
-    _file: std::fs::File,
+    file: std::fs::File,
 }
 
 impl Lock {
@@ -58,7 +58,30 @@ impl Lock {
         file.set_len(0).map_err(StateError::Io)?;
         file.rewind().map_err(StateError::Io)?;
         writeln!(file, "`quickstart {verb}`, process {}", std::process::id()).map_err(StateError::Io)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Lock {
+    /// Is the file that is held still the one that others find?
+    pub fn is_found(&self, path: &Path) -> bool {
+        same_file(&self.file, path)
+    }
+
+    /// Who holds it, in the words of the holder; `None`: nobody. Looks and does not take.
+    pub fn holder(path: &Path) -> Option<String> {
+        let (mut file, _) = fs::File::open(path).ok()?.into_parts();
+        if file.try_lock_shared().is_ok() {
+            return None;
+        }
+        let mut holder = String::new();
+        file.read_to_string(&mut holder).ok();
+        Some(holder.trim().to_owned())
+    }
+
+    /// The process of a holder's words.
+    pub fn process(holder: &str) -> Option<u32> {
+        holder.rsplit_once("process ")?.1.trim().parse().ok()
     }
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{StateError, persist};
 use crate::bundle::Substitute;
+use crate::config::Ingress;
 use crate::plan::{Plan, StageId, Target};
 
 /// The format this program writes, and the newest that it reads.
@@ -30,8 +31,11 @@ pub struct State {
     pub set: String,
     /// Component → version.
     pub components: BTreeMap<String, String>,
-    /// Mapped port of 127.0.0.1.
+    /// Port of 127.0.0.1 that leads to the ingress.
     pub port: Option<u16>,
+    /// How it does.
+    #[serde(default)]
+    pub ingress: Ingress,
     /// Node image.
     pub node_image: Option<String>,
     /// The user's current kubectl context before `up` switched it.
@@ -120,6 +124,7 @@ impl State {
             set: String::new(),
             components: BTreeMap::new(),
             port: None,
+            ingress: Ingress::default(),
             node_image: None,
             context_before: None,
             context_file: None,
@@ -151,6 +156,7 @@ impl State {
             Target::Existing { context } => (context.clone(), None),
         };
         self.port = plan.port();
+        self.ingress = plan.ingress;
         self.demo_host = plan.demo.as_ref().map(|demo| demo.host.clone());
         if plan.bundle.is_some() {
             self.substitutes = substitutes(plan);

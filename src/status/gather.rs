@@ -9,13 +9,14 @@ use super::types::{ComponentStatus, ContainerStatus, DemoStatus, DeploymentStatu
 use crate::catalog::{Catalog, RestMap, embedded};
 use crate::cluster::Cluster;
 use crate::error::Explain as _;
+use crate::forward::TunnelStatus;
 use crate::gateway;
 use crate::health::{World, ask, rollout};
 use crate::plan::{Check, Probe};
 use crate::state::State;
 
 /// Asks the cluster what the state says should be there. `cluster` of `None`: nothing answers.
-pub async fn gather(cluster: Option<&Cluster>, state: &State, catalog: &Catalog, probe: bool) -> Report {
+pub async fn gather(cluster: Option<&Cluster>, state: &State, tunnels: Vec<TunnelStatus>, catalog: &Catalog, probe: bool) -> Report {
     let mut report = Report {
         version: 1,
         cluster: state.name.clone(),
@@ -27,11 +28,13 @@ pub async fn gather(cluster: Option<&Cluster>, state: &State, catalog: &Catalog,
         kubernetes: None,
         nodes: Vec::new(),
         url: state.port.map(|port| format!("http://127.0.0.1:{port}")),
+        ingress: state.ingress,
         ingress_ready: None,
         components: Vec::new(),
         demo: None,
         patches: state.patches.clone(),
-        problems: Vec::new(),
+        problems: tunnels.iter().filter_map(TunnelStatus::problem).collect(),
+        tunnels,
     };
     if let Some(cluster) = cluster {
         match cluster.version().await {

@@ -4,7 +4,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::bundle::Substitute;
+use crate::config::Ingress;
 use crate::error::Exit;
+use crate::forward::TunnelStatus;
 
 /// Everything that `status` knows.
 #[derive(Clone, Debug, Serialize)]
@@ -27,8 +29,10 @@ pub struct Report {
     pub kubernetes: Option<String>,
     /// Nodes.
     pub nodes: Vec<NodeStatus>,
-    /// `http://127.0.0.1:PORT`, where kind maps one.
+    /// `http://127.0.0.1:PORT`, where there is a way in.
     pub url: Option<String>,
+    /// How that leads to the ingress.
+    pub ingress: Ingress,
     /// Does the gateway answer there?
     pub ingress_ready: Option<bool>,
     /// Components, in catalog order.
@@ -37,6 +41,8 @@ pub struct Report {
     pub demo: Option<DemoStatus>,
     /// Changes that only the bundle's stand-ins needed.
     pub patches: Vec<String>,
+    /// Tunnels in the background: to the ingress, and to other services.
+    pub tunnels: Vec<TunnelStatus>,
     /// What is wrong, one sentence each.
     pub problems: Vec<String>,
 }

@@ -184,7 +184,7 @@ async fn another_profile_version_or_port_is_refused() {
     assert!(said.stderr.contains("serverless") && said.stderr.contains("quickstart down"), "{}", said.text());
     let other = free_port().to_string();
     let said = refused(machine.quickstart(&["up", "--port", &other]).await, 3, "PORT_FIXED");
-    assert!(said.stderr.contains(&machine.port.to_string()) && said.stderr.contains("forward run"), "{}", said.text());
+    assert!(said.stderr.contains(&machine.port.to_string()) && said.stderr.contains("forward start"), "{}", said.text());
     assert!(machine.server.writes().is_empty());
     machine.quickstart(&["up"]).await.expect(0);
     machine.edit_state(|state| state["components"]["kserve"] = "0.19.0".into());

@@ -44,7 +44,7 @@ fn with_nothing_said_the_defaults_hold() {
         ("quickstart", Profile::Serverless, 8080, false)
     );
     assert_eq!(settings.timeout, Duration::from_mins(15));
-    assert!(settings.demo && settings.forward && !settings.keep_context && !settings.accept_unpinned);
+    assert!(settings.demo && settings.forward == Ingress::Mapped && !settings.keep_context && !settings.accept_unpinned);
     assert!(settings.bundle.is_none() && settings.set.is_none() && settings.versions.is_empty());
     assert!(settings.origins.iter().all(|origin| origin.source == Source::Default));
     let keys: Vec<&str> = settings.origins.iter().map(|origin| origin.key.as_str()).collect();
@@ -97,7 +97,7 @@ fn versions_are_joined_and_the_flag_wins() {
 fn flags_turn_things_off() {
     let case = Case::new(&[]).file("quickstart.yaml", "demo: true");
     let settings = case.resolve("quickstart up --without-demo --no-forward --keep-context --accept-unpinned --on other").unwrap();
-    assert!(!settings.demo && !settings.forward && settings.keep_context && settings.accept_unpinned);
+    assert!(!settings.demo && settings.forward == Ingress::None && settings.keep_context && settings.accept_unpinned);
     assert_eq!(settings.on.as_deref(), Some("other"));
 }
 

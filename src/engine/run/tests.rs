@@ -42,6 +42,8 @@ fn plan(edges: &[(usize, usize)], count: usize) -> Plan {
         })
         .collect();
     Plan {
+        ingress: crate::config::Ingress::Mapped,
+        ingress_port: None,
         version: 1,
         cluster: "t".into(),
         profile: "serverless".into(),

@@ -1,12 +1,17 @@
 //! A fake Kubernetes API server on 127.0.0.1: the interface for tests, and the handle that they hold.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use axum::Router;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     components, cut,
@@ -26,6 +31,9 @@ struct Inner {
     world: Mutex<World>,
     gateway: Mutex<Option<Gateway>>,
     forward: Mutex<Option<SocketAddr>>,
+    pods: Mutex<BTreeMap<String, SocketAddr>>,
+    streams: Mutex<CancellationToken>,
+    websockets_only: AtomicBool,
     alive: Mutex<Option<Alive>>,
     serial: Mutex<u64>,
 }
@@ -55,6 +63,9 @@ impl ApiServer {
             world: Mutex::new(world),
             gateway: Mutex::default(),
             forward: Mutex::default(),
+            pods: Mutex::default(),
+            streams: Mutex::default(),
+            websockets_only: AtomicBool::new(false),
             alive: Mutex::default(),
             serial: Mutex::default(),
         });
@@ -117,6 +128,31 @@ impl ApiServer {
     /// Where the port-forward of every pod leads; without one the gateway, if there is one.
     pub fn forward_to(&self, address: SocketAddr) {
         *self.inner.forward.lock().unwrap() = Some(address);
+    }
+
+    /// Where the port-forward of one pod leads.
+    pub fn forward_pod_to(&self, pod: &str, address: SocketAddr) {
+        self.inner.pods.lock().unwrap().insert(pod.to_owned(), address);
+    }
+
+    /// SPDY is not spoken, as behind some proxies.
+    pub fn speak_websockets_only(&self) {
+        self.inner.websockets_only.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether SPDY is not spoken.
+    pub fn speaks_websockets_only(&self) -> bool {
+        self.inner.websockets_only.load(Ordering::SeqCst)
+    }
+
+    /// Every port-forward breaks, as when the API server's process ends.
+    pub fn cut_streams(&self) {
+        std::mem::take(&mut *self.inner.streams.lock().unwrap()).cancel();
+    }
+
+    /// Cancelled when the streams of now break.
+    pub fn streams(&self) -> CancellationToken {
+        self.inner.streams.lock().unwrap().clone()
     }
 
     /// The gateway that starts to listen when Deployment istio-system/istio-ingressgateway is available.
@@ -198,8 +234,11 @@ impl ApiServer {
         gateway.set(up, self).await;
     }
 
-    /// Where a port-forward leads now.
-    pub async fn forward_target(&self) -> Option<SocketAddr> {
+    /// Where a port-forward to a pod leads now.
+    pub async fn forward_target(&self, pod: &str) -> Option<SocketAddr> {
+        if let Some(address) = self.inner.pods.lock().unwrap().get(pod) {
+            return Some(*address);
+        }
         let set = *self.inner.forward.lock().unwrap();
         let gateway = self.inner.gateway.lock().unwrap().clone();
         match (set, gateway) {

@@ -14,6 +14,7 @@ use super::{
     faults::{FaultKind, Logged, take},
     portforward,
     routes::{self, Call},
+    spdy,
     status::Refusal,
     wire::pairs,
 };
@@ -56,12 +57,22 @@ pub async fn serve(State(server): State<ApiServer>, request: Request) -> Respons
         if let Some(refused) = refuse_forward(&server, &path) {
             return finish(&server, index, refused.0, refused.1, true);
         }
-        let to = server.forward_target().await;
+        let to = server.forward_target(pod_of(&path)).await;
         server.world().log[index].code = 101;
         return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
             Ok(upgrade) => upgrade.protocols(["v4.channel.k8s.io"]).on_upgrade(move |socket| portforward::bridge(socket, port, to)),
             Err(rejection) => rejection.into_response(),
         };
+    }
+    if upgrade.eq_ignore_ascii_case("spdy/3.1") && path.ends_with("/portforward") {
+        if server.speaks_websockets_only() {
+            return finish(&server, index, 400, "unknown protocol".to_owned(), false);
+        }
+        if let Some(refused) = refuse_forward(&server, &path) {
+            return finish(&server, index, refused.0, refused.1, true);
+        }
+        server.world().log[index].code = 101;
+        return spdy::upgrade(&server, &mut parts, path.trim_end_matches("/portforward"));
     }
     let call = Call {
         method: &method,
@@ -132,6 +143,11 @@ fn finish(server: &ApiServer, index: usize, code: u16, text: String, json: bool)
         response.headers_mut().insert("retry-after", HeaderValue::from_static("1"));
     }
     response
+}
+
+/// The pod that a path is about.
+fn pod_of(path: &str) -> &str {
+    path.trim_end_matches("/portforward").rsplit('/').next().unwrap_or_default()
 }
 
 /// Why a port-forward cannot begin: code and body.

@@ -30,6 +30,7 @@ mod resources;
 mod routes;
 pub mod sandbox;
 mod selectors;
+mod spdy;
 mod status;
 pub mod store;
 pub mod tls_proxy;
