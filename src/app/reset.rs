@@ -10,6 +10,7 @@ use crate::bundle::Index;
 use crate::cli::Reset;
 use crate::cluster::Cluster;
 use crate::error::{Exit, Failure};
+use crate::forward;
 use crate::kind::kubeconfig;
 use crate::lifecycle::{self, KEPT, Kept};
 use crate::report::trace;
@@ -51,11 +52,14 @@ pub(super) async fn run(app: &App, arguments: &Reset) -> Result<Exit, Failure> {
             context
         } else {
             let engine = connect(&settings.environment).await?;
+            forward::suspend_all(&paths).await?;
             lifecycle::remove_nodes(&engine, &settings.name, Some(&state)).await?;
             events.note(format!("cluster {} is gone: making it again", settings.name));
             story::context(session, begun_anew(state, &paths.state)?, events)
         };
-        story::stages(app, &context, events).await.map(Some)
+        let outcome = story::stages(app, &context, events).await?;
+        story::tunnels(&context, &app.settings.name, events).await;
+        Ok(Some(outcome))
     })
     .await
 }

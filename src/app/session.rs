@@ -86,7 +86,6 @@ impl Session {
         let mut state = self.state.clone().unwrap_or_else(|| State::fresh(&self.plan));
         let made_by = state.bundle.clone();
         state.take(&self.plan);
-        state.without_ingress = !self.settings.forward;
         state.bundle = self.bundle.as_ref().and_then(|(_, path)| path.as_ref()).map(|path| path.display().to_string()).or(made_by);
         state.write(&self.paths.state)?;
         self.keep_index()?;
@@ -122,7 +121,7 @@ fn remembered(mut settings: Settings, state: &State) -> Settings {
     settings.node_image.clone_from(&state.node_image);
     settings.on = None;
     settings.demo = state.demo_host.is_some();
-    settings.forward = !state.without_ingress;
+    settings.forward = state.ingress;
     if let Some(port) = state.port {
         (settings.port, settings.port_explicit) = (port, false);
     }

@@ -27,7 +27,9 @@ pub(super) async fn run(app: &App, arguments: &Start) -> Result<Exit, Failure> {
         story::started(events, "start", &plan);
         let Session { settings, paths, bundle, .. } = session;
         let context = Arc::new(Context::new(plan, settings, bundle, paths, events.clone(), state).resuming());
-        story::stages(app, &context, events).await.map(Some)
+        let outcome = story::stages(app, &context, events).await?;
+        story::tunnels(&context, &app.settings.name, events).await;
+        Ok(Some(outcome))
     })
     .await
 }

@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::cli::Stop;
 use crate::error::{Exit, Failure};
 use crate::event::EventKind;
+use crate::forward;
 use crate::lifecycle;
 use crate::report::trace;
 use crate::stages::connect;
@@ -33,6 +34,7 @@ pub(super) async fn run(app: &App, arguments: &Stop) -> Result<Exit, Failure> {
         if nodes.is_empty() {
             return Err(session::gone(&state.name));
         }
+        forward::suspend_all(&paths).await?;
         let stopped = lifecycle::stop(&engine, nodes).await?;
         events.note(match stopped.len() {
             0 => format!("{} is stopped already", state.name),

@@ -10,9 +10,11 @@ use tokio_util::sync::CancellationToken;
 use super::session::Session;
 use crate::app::App;
 use crate::cli::EventsOutput;
+use crate::config::ClusterName;
 use crate::engine::{self, Runner};
 use crate::error::{Exit, Failure};
 use crate::event::{Emitter, Event, EventKind, Outcome};
+use crate::forward;
 use crate::lifecycle;
 use crate::plan::{Plan, Stage, StageId, Target};
 use crate::predict::{Protocol, Request};
@@ -94,6 +96,16 @@ pub(super) async fn stages(app: &App, context: &Arc<Context>, events: &Emitter) 
         }
     })?;
     Ok(outcome(plan, took))
+}
+
+/// Tunnels that `stop` or `reset` put to sleep lead somewhere again, on the ports that they had.
+pub(super) async fn tunnels(context: &Context, name: &ClusterName, events: &Emitter) {
+    for (service, started) in forward::resume_all(&context.paths, name).await {
+        events.note(match started {
+            Ok(record) => format!("tunnel to {service} again on 127.0.0.1:{}", record.port),
+            Err(failure) => format!("no tunnel to {service}: {}", failure.what),
+        });
+    }
 }
 
 /// What a successful run leaves; the curl line is the one that the last stage has just proven.

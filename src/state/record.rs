@@ -68,9 +68,6 @@ pub struct State {
     /// True once the node was created for this state.
     #[serde(default)]
     pub created: bool,
-    /// The ingress was left off 127.0.0.1 on purpose.
-    #[serde(default)]
-    pub without_ingress: bool,
     /// `reset` is on its way: what it was told stays valid until `up` or `reset` has ended well.
     #[serde(default)]
     pub resetting: Option<ResetKind>,
@@ -136,7 +133,6 @@ impl State {
             engine: None,
             creating: false,
             created: false,
-            without_ingress: false,
             resetting: None,
             resets: Vec::new(),
             stages: BTreeMap::new(),
