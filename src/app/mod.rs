@@ -104,19 +104,17 @@ impl App {
     }
 }
 
-/// Ctrl-C and SIGTERM: the first one asks, the second one insists.
+/// Ctrl-C and SIGTERM: the first one asks, the second one insists. Both are listened for before this returns: a signal that came before
+/// the task's first turn ended the process without a word.
 fn watch_signals(cancel: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return };
     tokio::spawn(async move {
-        #[cfg(unix)]
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
         loop {
-            #[cfg(unix)]
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                () = async { match &mut terminate { Some(signal) => { signal.recv().await; } None => std::future::pending().await } } => {}
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
             }
-            #[cfg(not(unix))]
-            drop(tokio::signal::ctrl_c().await);
             if cancel.is_cancelled() {
                 #[expect(clippy::exit, reason = "the second Ctrl-C means now")]
                 std::process::exit(i32::from(Exit::Interrupted.code()));

@@ -47,17 +47,17 @@ pub(super) async fn run(app: &App, arguments: &Reset) -> Result<Exit, Failure> {
         }
         let context = if arguments.stack {
             let context = story::context(session, state, events);
-            lifecycle::remove_stack(&context, arguments.patience, &app.cancel).await?;
+            Box::pin(lifecycle::remove_stack(&context, arguments.patience, &app.cancel)).await?;
             forget(&context)?;
             context
         } else {
             let engine = connect(&settings.environment).await?;
-            forward::suspend_all(&paths).await?;
-            lifecycle::remove_nodes(&engine, &settings.name, Some(&state)).await?;
+            Box::pin(forward::suspend_all(&paths)).await?;
+            Box::pin(lifecycle::remove_nodes(&engine, &settings.name, Some(&state))).await?;
             events.note(format!("cluster {} is gone: making it again", settings.name));
             story::context(session, begun_anew(state, &paths.state)?, events)
         };
-        let outcome = story::stages(app, &context, events).await?;
+        let outcome = Box::pin(story::stages(app, &context, events)).await?;
         story::tunnels(&context, &app.settings.name, events).await;
         Ok(Some(outcome))
     })

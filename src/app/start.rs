@@ -27,7 +27,7 @@ pub(super) async fn run(app: &App, arguments: &Start) -> Result<Exit, Failure> {
         story::started(events, "start", &plan);
         let Session { settings, paths, bundle, .. } = session;
         let context = Arc::new(Context::new(plan, settings, bundle, paths, events.clone(), state).resuming());
-        let outcome = story::stages(app, &context, events).await?;
+        let outcome = Box::pin(story::stages(app, &context, events)).await?;
         story::tunnels(&context, &app.settings.name, events).await;
         Ok(Some(outcome))
     })

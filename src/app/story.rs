@@ -100,7 +100,7 @@ pub(super) async fn stages(app: &App, context: &Arc<Context>, events: &Emitter) 
 
 /// Tunnels that `stop` or `reset` put to sleep lead somewhere again, on the ports that they had.
 pub(super) async fn tunnels(context: &Context, name: &ClusterName, events: &Emitter) {
-    for (service, started) in forward::resume_all(&context.paths, name).await {
+    for (service, started) in Box::pin(forward::resume_all(&context.paths, name)).await {
         events.note(match started {
             Ok(record) => format!("tunnel to {service} again on 127.0.0.1:{}", record.port),
             Err(failure) => format!("no tunnel to {service}: {}", failure.what),

@@ -147,10 +147,10 @@ fn daemon_set(world: &mut World, key: &Key) {
     let (reads, pace) = (world.objects[key].reads, world.pace.nodes);
     let generation = world.objects[key].object["metadata"]["generation"].clone();
     if reads > 0 || pace == 0 {
-        let ready = u32::from(reads >= pace);
+        let up = u32::from(reads >= pace);
         world.edit(key, "kube-controller-manager", |object| {
             object["status"] = json!({"observedGeneration": generation, "desiredNumberScheduled": 1, "currentNumberScheduled": 1,
-                "numberReady": ready, "numberAvailable": ready});
+                "numberReady": up, "numberAvailable": up});
         });
     }
 }
