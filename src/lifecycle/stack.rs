@@ -96,6 +96,9 @@ async fn workloads(ctx: &Context, objects: &[&Object], cancel: &CancellationToke
     for path in &paths {
         absent(cluster, path, GONE_WITHIN, cancel).await?;
     }
+    // cert-manager's lie in kube-system: its next controller would wait a minute for them.
+    let deployments: Vec<&str> = of_kind(objects, "Deployment").map(|object| object.name.as_str()).collect();
+    stages::release_of(cluster, &deployments).await?;
     Ok(())
 }
 

@@ -17,3 +17,11 @@ pub fn line(event: &Event) -> String {
 pub fn document<T: Serialize>(value: &T) -> Result<String, Failure> {
     serde_json::to_string_pretty(value).map_err(|error| Failure::internal("cannot write the answer as JSON").cause(error.to_string()))
 }
+
+/// The same on one line, where one document follows another.
+///
+/// # Errors
+/// As for [`document`].
+pub fn document_line<T: Serialize>(value: &T) -> Result<String, Failure> {
+    serde_json::to_string(value).map_err(|error| Failure::internal("cannot write the answer as JSON").cause(error.to_string()))
+}

@@ -8,6 +8,7 @@ mod context;
 mod engine_check;
 mod fetch;
 mod images;
+mod leases;
 mod ports;
 mod repair;
 mod resume;
@@ -19,6 +20,7 @@ pub use cluster::proxies;
 pub use context::Context;
 pub use engine_check::{connect, large_enough};
 pub use fetch::{goarch, manifests};
+pub use leases::release_of;
 pub use ports::{free_port, owner, taken};
 pub use wake::{at_hand, start_order};
 

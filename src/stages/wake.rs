@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::waiting::told;
-use super::{Context, checks, cluster::driver, repair};
+use super::{Context, checks, cluster::driver, leases, repair};
 use crate::cluster::Cluster;
 use crate::docker::{Engine, Node};
 use crate::error::{Exit, Failure};
@@ -39,6 +39,10 @@ pub(super) async fn wake(ctx: &Context, nodes: Vec<Node>) -> Result<bool, Failur
 pub(super) async fn present(ctx: &Context, stage: &StageId, cancel: &CancellationToken) -> Result<(), Failure> {
     let nodes = ctx.engine()?.nodes(ctx.plan.cluster.as_str()).await?;
     let Some(since) = nodes.into_iter().map(|node| node.started).filter(|started| !started.is_empty()).max() else { return Ok(()) };
+    // A help, no condition: without it controllers wait for the time of the dead to run out.
+    if let Err(error) = leases::release_older(ctx.cluster()?, &since).await {
+        tracing::debug!(%error, "leases were not released");
+    }
     let check = Check {
         id: "cluster/pods-started".into(),
         probe: Probe::StartedAgain { since },

@@ -74,3 +74,20 @@ async fn a_stopped_cluster() {
     assert_eq!((&report["running"], &report["ready"]), (&json!(false), &json!(false)));
     assert_ne!(report["problems"], json!([]));
 }
+
+/// A watch tells what changes, one document a line, until Ctrl-C; its exit code is that of the last look.
+#[tokio::test]
+async fn a_watch_goes_on_until_ctrl_c() {
+    use tokio::io::AsyncBufReadExt as _;
+    let machine = Machine::up_and_running().await;
+    let mut run = machine.spawn(&["status", "--watch=1s", "-o", "json"]);
+    let mut lines = tokio::io::BufReader::new(run.stdout.take().unwrap()).lines();
+    let ready = |line: String| serde_json::from_str::<Value>(&line).unwrap()["ready"].clone();
+    assert_eq!(ready(lines.next_line().await.unwrap().unwrap()), true);
+    machine.server.trouble("kserve/kserve-controller-manager", Trouble::NeverReady);
+    tokio::time::timeout(std::time::Duration::from_secs(60), async { while ready(lines.next_line().await.unwrap().unwrap()) == true {} })
+        .await
+        .expect("the trouble is seen");
+    crate::small::signal(&run, rustix::process::Signal::INT);
+    machine.finish(run, &["status"]).await.expect(7);
+}
