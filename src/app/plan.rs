@@ -39,7 +39,7 @@ async fn objects(app: &App, session: Session) -> Result<String, Failure> {
     for component in &plan.components {
         assembled.waves(&plan, &component.name).iter().for_each(&mut add);
     }
-    documents.extend(assembled.runtimes.iter().chain(&assembled.demo).cloned());
+    documents.extend(assembled.runtimes.iter().chain(&assembled.own).chain(&assembled.demo).cloned());
     let texts: Result<Vec<String>, _> = documents.iter().map(|document| serde_saphyr::to_string(&*document.whole())).collect();
     Ok(texts.map_err(|error| Failure::internal(error.to_string()))?.join("---\n"))
 }

@@ -57,6 +57,14 @@ pub enum CatalogError {
         /// What is wrong.
         message: String,
     },
+    /// A flag or a manifest of the user's that cannot be used.
+    #[error("{place}: {message}")]
+    Own {
+        /// Flag, or file and document.
+        place: String,
+        /// What is wrong.
+        message: String,
+    },
     /// A patch of the configuration file that meets nothing.
     #[error("patch of {what} in the configuration file: {message}")]
     Change {
@@ -75,18 +83,33 @@ pub enum CatalogError {
     },
 }
 
+impl CatalogError {
+    /// The same about a file of the user's.
+    #[must_use]
+    pub fn of_the_user(self) -> Self {
+        match self {
+            Self::Yaml { place, message } | Self::Object { place, message } => Self::Own { place, message },
+            other => other,
+        }
+    }
+}
+
 impl Explain for CatalogError {
     fn id(&self) -> &'static str {
         match self {
             Self::UnknownComponent { .. } | Self::UnknownVersion { .. } | Self::UnknownSet { .. } => "USAGE",
-            Self::Change { .. } => "CONFIG_INVALID",
+            Self::Change { .. } | Self::Own { .. } => "CONFIG_INVALID",
             Self::Newer { .. } => "STATE_NEWER",
             Self::Yaml { .. } | Self::Object { .. } | Self::OverlayUnmatched { .. } => "MANIFEST_INVALID",
         }
     }
     fn exit(&self) -> Exit {
         match self {
-            Self::UnknownComponent { .. } | Self::UnknownVersion { .. } | Self::UnknownSet { .. } | Self::Change { .. } => Exit::Usage,
+            Self::UnknownComponent { .. }
+            | Self::UnknownVersion { .. }
+            | Self::UnknownSet { .. }
+            | Self::Change { .. }
+            | Self::Own { .. } => Exit::Usage,
             Self::Newer { .. } => Exit::Prerequisite,
             Self::Yaml { .. } | Self::Object { .. } | Self::OverlayUnmatched { .. } => Exit::Verification,
         }
@@ -97,6 +120,7 @@ impl Explain for CatalogError {
             Self::UnknownComponent { .. } | Self::UnknownVersion { .. } | Self::UnknownSet { .. } => {
                 Some("`quickstart plan` shows what would be installed; pick one of the list".into())
             }
+            Self::Own { .. } => Some("`quickstart plan -o manifests` tells without a cluster whether all can be used".into()),
             Self::Change { .. } => Some("`quickstart plan -o manifests` prints every object with its kind, name and namespace".into()),
             _ => None,
         }

@@ -40,6 +40,15 @@ pub enum ConfigError {
         #[source]
         source: std::io::Error,
     },
+    /// A file of `manifests` cannot be read.
+    #[error("`manifests`: {} cannot be read", path.display())]
+    Manifest {
+        /// As written.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The configuration file says something that cannot be meant.
     #[error("{}:{line}:{column}: {message}", path.display())]
     Invalid {
@@ -59,7 +68,7 @@ pub enum ConfigError {
 impl Explain for ConfigError {
     fn id(&self) -> &'static str {
         match self {
-            Self::Unreadable { .. } | Self::Invalid { .. } => "CONFIG_INVALID",
+            Self::Unreadable { .. } | Self::Manifest { .. } | Self::Invalid { .. } => "CONFIG_INVALID",
             Self::Name { .. } | Self::Variable { .. } | Self::NoHome { .. } => "USAGE",
         }
     }
@@ -74,6 +83,7 @@ impl Explain for ConfigError {
             Self::Variable { variable, .. } => Some(format!("correct it or `unset {variable}`")),
             Self::NoHome { variable, .. } => Some(format!("set HOME, or {variable} to a folder of yours")),
             Self::Unreadable { path, .. } => Some(format!("check `--config {}`, or leave it out", path.display())),
+            Self::Manifest { .. } => Some("its path starts at the folder of the configuration file".to_owned()),
             Self::Invalid { hint, .. } => hint.clone(),
         }
     }

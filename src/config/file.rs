@@ -40,6 +40,8 @@ pub struct ConfigFile {
     pub keep_context: Option<bool>,
     /// `patches`.
     pub patches: Vec<Change>,
+    /// `manifests`, as written: they start at the file's folder.
+    pub manifests: Vec<PathBuf>,
 }
 
 /// A change of one object of a component, as the user wants it.
@@ -75,6 +77,8 @@ struct Raw {
     keep_context: Option<bool>,
     #[serde(default)]
     patches: Vec<Change>,
+    #[serde(default)]
+    manifests: Vec<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -132,6 +136,7 @@ impl ConfigFile {
             demo: raw.demo,
             keep_context: raw.keep_context,
             patches: raw.patches,
+            manifests: raw.manifests,
         })
     }
 }

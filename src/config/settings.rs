@@ -10,7 +10,7 @@ use std::{
 use serde::{Serialize, Serializer};
 
 use super::{Change, ClusterName, ConfigError, ConfigFile, DEFAULT_FILE, Environment, Ingress, Paths, Profile, nearest};
-use crate::cli::{Cli, Selection, Span, parse_duration};
+use crate::cli::{Cli, Selection, Span, Verb, parse_duration};
 
 /// What is meant.
 #[derive(Clone, Debug)]
@@ -46,12 +46,23 @@ pub struct Settings {
     pub accept_unpinned: bool,
     /// Changes of objects, after all of ours.
     pub patches: Vec<Change>,
+    /// Objects of the user's own, applied after all of ours.
+    pub manifests: Vec<OwnManifest>,
     /// Where our files are.
     pub paths: Paths,
     /// The environment, for whoever needs another part of it.
     pub environment: Environment,
     /// Where each value came from, in the order of the fields.
     pub origins: Vec<Origin>,
+}
+
+/// A file of `manifests`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnManifest {
+    /// As written.
+    pub place: String,
+    /// What is in it.
+    pub text: String,
 }
 
 /// Where a value came from.
@@ -172,6 +183,13 @@ impl Settings {
             let what = format!("{} {}", change.kind, change.name);
             layers.value(&format!("patches.{}", change.component), None, None, Some(what));
         }
+        // `down` and `status` do not miss a file that they do not need.
+        let needed = matches!(cli.verb, Verb::Up(_) | Verb::Plan(_) | Verb::Reset(_) | Verb::Config(_));
+        let written = if needed { file.manifests.as_slice() } else { &[] };
+        let manifests = own_manifests(written, path.as_deref(), &environment)?;
+        for manifest in &manifests {
+            layers.value("manifests", None, None, Some(manifest.place.clone()));
+        }
         let origins = layers.sorted();
         Ok(Self {
             name,
@@ -189,6 +207,7 @@ impl Settings {
             timeout,
             accept_unpinned,
             patches: file.patches,
+            manifests,
             paths,
             environment,
             origins,
@@ -199,6 +218,17 @@ impl Settings {
     pub fn source(&self, key: &str) -> Option<&Source> {
         self.origins.iter().find(|origin| origin.key == key).map(|origin| &origin.source)
     }
+}
+
+/// Read now, so that a missing file is told before anything is done.
+fn own_manifests(written: &[PathBuf], file: Option<&Path>, environment: &Environment) -> Result<Vec<OwnManifest>, ConfigError> {
+    let folder = environment.directory.join(file.and_then(Path::parent).unwrap_or(Path::new("")));
+    let read = |written: &PathBuf| {
+        let text =
+            fs_err::read_to_string(folder.join(written)).map_err(|source| ConfigError::Manifest { path: written.clone(), source })?;
+        Ok(OwnManifest { place: written.display().to_string(), text })
+    };
+    written.iter().map(read).collect()
 }
 
 /// `--config FILE`, which must be there, or `quickstart.yaml` of the current folder, which need not.

@@ -19,6 +19,8 @@ pub struct Assembled {
     pub runtimes: Vec<Object>,
     /// The demo's objects.
     pub demo: Vec<Object>,
+    /// The user's own objects.
+    pub own: Vec<Object>,
     /// Kind → URL.
     pub rest: RestMap,
 }
@@ -41,6 +43,14 @@ impl Assembled {
             let checks = vec![super::wave::present("crds/claims", claims.iter().map(path))];
             waves.insert(1, Wave { name: "storage", objects: claims, checks });
         }
+        waves
+    }
+
+    /// The waves of the user's own objects: namespaces and definitions first, and what those define last.
+    pub fn own_waves(&self) -> Vec<Wave> {
+        let mut waves = foundation(&self.own);
+        waves.retain(|wave| !wave.objects.is_empty());
+        waves.extend(component_waves(&self.own, &[]));
         waves
     }
 
@@ -77,10 +87,29 @@ pub fn assemble(plan: &Plan, texts: &Texts) -> Result<Assembled, CatalogError> {
         runtimes.extend(objects.extract_if(.., |object| object.gvk.kind == "ClusterServingRuntime"));
         components.insert(component.name.clone(), objects);
     }
+    let own = own(plan)?;
     let mut rest = RestMap::default();
-    rest.learn(components.values().flatten());
+    rest.learn(components.values().flatten().chain(&own));
+    let unknown = |object: &&Object| rest.path(object).is_err();
+    if let Some(object) = own.iter().find(unknown) {
+        let message = format!("neither Kubernetes nor a definition of this plan knows kind {} of {}", object.gvk.kind, object.gvk.group);
+        return Err(CatalogError::Own { place: object.to_string(), message });
+    }
     let demo = demo(plan)?;
-    Ok(Assembled { components, runtimes, demo, rest })
+    Ok(Assembled { components, runtimes, demo, own, rest })
+}
+
+/// The user's own files. What is wrong with them is the user's to mend: a bad input, not a damaged download.
+fn own(plan: &Plan) -> Result<Vec<Object>, CatalogError> {
+    let mut objects = Vec::new();
+    let all = crate::catalog::Filter::default();
+    for manifest in &plan.manifests {
+        let documents = yaml::documents(&manifest.text, &manifest.file, &all, &all).map_err(CatalogError::of_the_user)?;
+        for document in documents {
+            objects.push(Object::new(document, &manifest.file).map_err(CatalogError::of_the_user)?);
+        }
+    }
+    Ok(objects)
 }
 
 /// What depends on the run, not on the component: registries of the bundle, the profile's mode.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::checks::{rollout, webhooks};
-use super::stage::{Demo, Plan, PlannedBundle, PlannedComponent, PlannedFile, PlannedImage, Stage, Target};
+use super::stage::{Demo, Own, Plan, PlannedBundle, PlannedComponent, PlannedFile, PlannedImage, Stage, Target};
 use super::{Check, Probe, StageId, graph};
 use crate::bundle::{GROUPS, Index};
 use crate::catalog::{Catalog, CatalogError, Choice, embedded};
@@ -31,14 +31,15 @@ pub fn build(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>) -> 
     let ingress_port = match (&target, settings.forward) {
         (Target::Existing { .. }, Ingress::Mapped) => {
             let message = "--forward mapped needs a cluster that quickstart makes: with --on it is tunnel".into();
-            return Err(CatalogError::Object { place: "--forward".into(), message });
+            return Err(CatalogError::Own { place: "--forward".into(), message });
         }
         (Target::Existing { .. }, Ingress::None) => None,
         _ => Some(settings.port),
     };
     let local_port = ingress_port.filter(|_| settings.forward != Ingress::None);
-    let stages = graph::order(stages(&choices, &components, bundle, &target, demo.as_ref(), local_port))
-        .map_err(|message| CatalogError::Object { place: "plan".into(), message })?;
+    let mut stages = stages(&choices, &components, bundle, &target, demo.as_ref(), local_port);
+    stages.extend(own(settings, &components));
+    let stages = graph::order(stages).map_err(|message| CatalogError::Object { place: "plan".into(), message })?;
     Ok(Plan {
         version: 1,
         cluster: settings.name.to_string(),
@@ -50,6 +51,7 @@ pub fn build(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>) -> 
         stages,
         patches: bundle.map(|index| index.patches.clone()).unwrap_or_default(),
         changes,
+        manifests: settings.manifests.iter().map(|own| Own { file: own.place.clone(), text: own.text.clone() }).collect(),
         kind_settings: bundle.map(|index| index.kind_settings.clone()).unwrap_or_default(),
         bundle: bundle.map(|index| PlannedBundle {
             path: settings.bundle.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
@@ -167,6 +169,15 @@ fn demo(bundle: Option<&Index>) -> Demo {
         input,
         expected: json!({"predictions": [1, 1]}),
     }
+}
+
+/// After everything that they may need: definitions, webhooks that guard them, runtimes.
+fn own(settings: &Settings, components: &[PlannedComponent]) -> Option<Stage> {
+    let mut needs: Vec<StageId> = components.iter().map(|component| StageId::component(&component.name)).collect();
+    needs.extend(components.iter().any(|component| component.name == "kserve").then_some(StageId::Runtimes));
+    let count = settings.manifests.len();
+    let title = if count == 1 { "your manifest".to_owned() } else { format!("your {count} manifests") };
+    (count > 0).then_some(Stage { id: StageId::Own, title, needs, checks: Vec::new(), timeout: 5 * MINUTE })
 }
 
 fn stages(

@@ -25,6 +25,8 @@ pub enum StageId {
     Ingress,
     /// ClusterServingRuntimes.
     Runtimes,
+    /// The user's own objects.
+    Own,
     /// The demo InferenceService.
     Demo,
     /// A real prediction.
@@ -42,6 +44,7 @@ impl StageId {
             "crds" => Self::Crds,
             "ingress" => Self::Ingress,
             "runtimes" => Self::Runtimes,
+            "manifests" => Self::Own,
             "demo" => Self::Demo,
             "predict" => Self::Predict,
             _ => match text.strip_prefix("images/") {
@@ -72,6 +75,7 @@ impl fmt::Display for StageId {
             Self::Component(name) => f.pad(name),
             Self::Ingress => f.pad("ingress"),
             Self::Runtimes => f.pad("runtimes"),
+            Self::Own => f.pad("manifests"),
             Self::Demo => f.pad("demo"),
             Self::Predict => f.pad("predict"),
         }
@@ -106,6 +110,7 @@ mod tests {
             StageId::component("cert-manager"),
             StageId::Ingress,
             StageId::Runtimes,
+            StageId::Own,
             StageId::Demo,
             StageId::Predict,
         ];

@@ -29,6 +29,9 @@ pub struct Plan {
     /// Changes of the configuration file; the last ones to be applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
+    /// The user's own objects; they go last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub manifests: Vec<Own>,
     /// Additions to kind's configuration that only this bundle's stand-ins need.
     pub kind_settings: KindSettings,
     /// The bundle, where one is used.
@@ -47,6 +50,16 @@ pub struct Plan {
     pub ingress_port: Option<u16>,
     /// Where each setting came from.
     pub settings: Vec<Origin>,
+}
+
+/// A file of the configuration's `manifests`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Own {
+    /// As written.
+    pub file: String,
+    /// What is in it.
+    #[serde(skip)]
+    pub text: String,
 }
 
 /// Where the plan is carried out.

@@ -65,6 +65,9 @@ pub fn plan_tree(plan: &Plan, palette: Palette) -> String {
     for change in &plan.changes {
         let _ = writeln!(out, "your change: {}: {} {}", change.component, change.kind, change.name);
     }
+    for own in &plan.manifests {
+        let _ = writeln!(out, "your manifest: {}", own.file);
+    }
     let _ = write!(out, "\n{}", settings_table(&plan.settings, palette));
     out
 }

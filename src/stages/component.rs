@@ -39,6 +39,13 @@ pub(super) async fn runtimes(ctx: &Context, stage: &Stage, cancel: &Cancellation
     carry_out(ctx, &stage.id, &waves, &stage.checks, cancel).await
 }
 
+/// The user's own objects.
+pub(super) async fn own(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> Result<Ended, Failure> {
+    let waves = ctx.assembled()?.own_waves();
+    let checks: Vec<Check> = waves.iter().flat_map(|wave| wave.checks.clone()).collect();
+    carry_out(ctx, &stage.id, &waves, &checks, cancel).await
+}
+
 /// The demo: its model into the node, its objects into the cluster.
 pub(super) async fn demo(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> Result<Ended, Failure> {
     let objects = ctx.assembled()?.demo.clone();

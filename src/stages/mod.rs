@@ -80,6 +80,7 @@ async fn carry_out(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> 
         StageId::Crds => component::crds(ctx, stage, cancel).await,
         StageId::Component(name) => component::component(ctx, stage, name, cancel).await,
         StageId::Runtimes => component::runtimes(ctx, stage, cancel).await,
+        StageId::Own => component::own(ctx, stage, cancel).await,
         StageId::Demo => component::demo(ctx, stage, cancel).await,
         StageId::Ingress => {
             if ctx.plan.ingress == Ingress::Tunnel {

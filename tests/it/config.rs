@@ -225,6 +225,44 @@ async fn a_patch_of_the_file_reaches_the_object_and_one_that_meets_nothing_is_re
     crate::small::refused(machine.up(&["--config", given[1]]).await, 2, "CONFIG_INVALID");
 }
 
+/// Objects of the user's own come after everything that they may need; what is wrong with them is told before anything is made.
+#[tokio::test]
+async fn own_manifests_are_applied_last() {
+    let machine = crate::small::Machine::new().await;
+    let (file, mine) = (machine.path().join("q.yaml"), machine.path().join("mine.yaml"));
+    fs_err::write(&file, "manifests: [mine.yaml]\n").unwrap();
+    let config = ["--config", &file.display().to_string()].map(str::to_owned);
+    let given: Vec<&str> = config.iter().map(String::as_str).collect();
+    let up = async || machine.up(&given).await;
+    let output = crate::small::refused(up().await, 2, "CONFIG_INVALID");
+    assert!(output.stderr.contains("mine.yaml cannot be read"), "{}", output.text());
+    for (text, place) in [
+        ("apiVersion: v1\nkind: ConfigMap\n", "mine.yaml: a ConfigMap without metadata.name"),
+        ("a: [\n", "mine.yaml"),
+        ("apiVersion: example.org/v1\nkind: Thing\nmetadata: {name: t}\n", "knows kind Thing of example.org"),
+    ] {
+        fs_err::write(&mine, text).unwrap();
+        let output = crate::small::refused(up().await, 2, "CONFIG_INVALID");
+        assert!(output.stderr.contains(place), "{place}: {}", output.text());
+        assert!(machine.kind.state.clusters().is_empty(), "nothing was made");
+    }
+    let text = "apiVersion: serving.kserve.io/v1beta1\nkind: InferenceService\nmetadata: {name: mine, namespace: team}\n\
+                spec: {predictor: {model: {modelFormat: {name: sklearn}, storageUri: 'pvc://a/'}}}\n---\n\
+                apiVersion: v1\nkind: Namespace\nmetadata: {name: team}\n";
+    fs_err::write(&mine, text).unwrap();
+    let events = machine.up(&[&given[..], &["-o", "json"]].concat()).await.expect(0).events();
+    let order: Vec<&str> = crate::small::of(&events, "object_applied").iter().filter_map(|event| event["object"].as_str()).collect();
+    let at = |object: &str| order.iter().position(|applied| *applied == object).unwrap_or_else(|| panic!("{object}: {order:?}"));
+    assert!(at("Namespace team") < at("InferenceService team/mine"), "{order:?}");
+    assert!(at("ClusterServingRuntime kserve-sklearnserver") < at("Namespace team"), "{order:?}");
+    machine.server.forget_requests();
+    machine.up(&given).await.expect(0);
+    assert!(machine.server.writes().is_empty(), "{:?}", machine.server.writes());
+    // A file that is gone is not needed to look or to leave.
+    fs_err::remove_file(&mine).unwrap();
+    machine.quickstart(&[&["down"][..], &given].concat()).await.expect(0);
+}
+
 /// `config show` tells who said what; `config schema` is what editors check the file with.
 #[tokio::test]
 async fn settings_are_shown_with_their_origin_and_the_schema_is_json() {

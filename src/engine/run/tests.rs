@@ -53,6 +53,7 @@ fn plan(edges: &[(usize, usize)], count: usize) -> Plan {
         stages,
         patches: Vec::new(),
         changes: Vec::new(),
+        manifests: Vec::new(),
         kind_settings: crate::bundle::KindSettings::default(),
         bundle: None,
         skip_tag_resolution: Vec::new(),
