@@ -27,8 +27,8 @@ impl Redraw {
         match (self.terminal, first) {
             (true, _) => {
                 let start = if first { CLEAR_ALL } else { "" };
-                let lines: String = board.lines().map(|line| format!("{line}{CLEAR_LINE}\n")).collect();
-                format!("{start}{HOME}{lines}{CLEAR_BELOW}")
+                let end = format!("{CLEAR_LINE}\n");
+                format!("{start}{HOME}{}{end}{CLEAR_BELOW}", board.replace('\n', &end))
             }
             (false, true) => board.to_owned(),
             (false, false) => format!("\n{board}"),
