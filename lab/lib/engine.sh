@@ -84,9 +84,11 @@ start_engine() {
     systemctl restart docker
     DOCKERD_LOG="journalctl -u docker"
   else
-    # a pid file outlives a machine that was switched off; dockerd refuses to start beside one
-    local pid
+    # a pid file outlives a machine that was switched off, and a daemon that ends its own; dockerd refuses to start beside one
+    local pid deadline=$((SECONDS + 30))
     pid=$(cat /var/run/docker.pid 2>/dev/null || true)
+    while [ -n "$pid" ] && grep -qs dockerd "/proc/$pid/comm" && ! engine_answers && [ "$SECONDS" -lt "$deadline" ]; do sleep 0.3; done
+    if engine_answers; then return; fi
     if [ -n "$pid" ] && ! grep -qs dockerd "/proc/$pid/comm"; then rm -f /var/run/docker.pid; fi
     setsid dockerd >"$DOCKERD_LOG" 2>&1 </dev/null 9>&- &
   fi

@@ -28,7 +28,8 @@ stop_engine() {
   # the log of its containers and its socket are gone with it
   eventually 60 eval "! kill -0 $pid"
 }
-engine_again() { (cd "$ROOT" && lab engine) 8>&-; }
+# Without our variables: what bears them is ended with the campaign (so the engine was, at the end of its first run with this fault).
+engine_again() { (unset QUICKSTART_STATE_DIR QUICKSTART_CACHE_DIR KUBECONFIG && cd "$ROOT" && lab engine) 8>&-; }
 
 engine_restarted() {
   engine_is_ours || { leave_out "the engine is not ours to stop"; return 0; }

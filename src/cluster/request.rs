@@ -201,6 +201,15 @@ impl Cluster {
         self.send(format!("dry run on {}", short(path)), "PATCH", &uri, "application/merge-patch+json", encode(body)).await
     }
 
+    /// Writes an annotation, so that controllers look at the object again: one that failed for long looks minutes later by itself.
+    pub async fn touch(&self, path: &str) -> Result<(), ClusterError> {
+        let now = jiff::Timestamp::now().to_string();
+        let body = encode(&serde_json::json!({"metadata": {"annotations": {"quickstart/looked-at": now}}}));
+        let uri = format!("{path}?fieldManager={FIELD_MANAGER}");
+        let types = ("application/merge-patch+json", METADATA);
+        self.asked::<serde::de::IgnoredAny>(format!("annotate {}", short(path)), "PATCH", &uri, types, body).await.map(|_| ())
+    }
+
     /// The API server's version, `v1.34.3`.
     pub async fn version(&self) -> Result<String, ClusterError> {
         let value: Value = self.get("/version").await?;

@@ -23,7 +23,42 @@ const IN_FLIGHT: usize = 8;
 pub(super) async fn crds(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> Result<Ended, Failure> {
     let waves = ctx.assembled()?.foundation();
     let checks: Vec<Check> = waves.iter().flat_map(|wave| wave.checks.clone()).collect();
+    let_go(ctx).await?;
     carry_out(ctx, &stage.id, &waves, &checks, cancel).await
+}
+
+/// A namespace that is being deleted stays for ever while a webhook guards what is in it and has lost its pods with it
+/// (knative-serving, on the real cluster). The configuration is ours: it is taken away, and comes again with its component.
+async fn let_go(ctx: &Context) -> Result<(), Failure> {
+    if ctx.is_fresh() || !ctx.plan.is_local() {
+        return Ok(());
+    }
+    let (cluster, rest) = (ctx.cluster()?, ctx.rest());
+    let objects: Vec<&Object> = ctx.assembled()?.components.values().flatten().collect();
+    for namespace in objects.iter().filter(|object| object.gvk.kind == "Namespace") {
+        let path = rest.path(namespace)?;
+        let live = patiently(|| cluster.find(&path)).await?;
+        if live.is_none_or(|live| live.pointer("/metadata/deletionTimestamp").is_none()) {
+            continue;
+        }
+        let guards =
+            |object: &&&Object| object.gvk.kind.ends_with("WebhookConfiguration") && services(object).any(|of| of == namespace.name);
+        for configuration in objects.iter().filter(guards) {
+            let path = rest.path(configuration)?;
+            patiently(|| cluster.delete(&path)).await?;
+        }
+        match cluster.touch(&path).await {
+            Err(error) if !error.is_not_found() && !error.is_transient() => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The namespaces whose Services a webhook configuration calls.
+fn services(configuration: &Object) -> impl Iterator<Item = &str> {
+    let webhooks = configuration.body.get("webhooks").and_then(Value::as_array).into_iter().flatten();
+    webhooks.filter_map(|webhook| webhook.pointer("/clientConfig/service/namespace")?.as_str())
 }
 
 /// One component of the catalog.

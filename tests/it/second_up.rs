@@ -1,6 +1,6 @@
 //! `up` again: nothing to do is nothing done, and what is broken is mended.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     small::{Machine, of, refused},
@@ -270,4 +270,25 @@ async fn a_damaged_copy_of_kind_is_made_again() {
     assert_eq!(copies.len(), 1, "{copies:?}");
     fs_err::write(&copies[0], "").unwrap();
     machine.quickstart(&arguments).await.expect(0);
+}
+
+/// On the real cluster namespace knative-serving could not be deleted: its webhook guards what was in it, and its pods were gone first. No
+/// `up` converged any more, since the namespace is what comes first.
+#[tokio::test]
+async fn a_namespace_that_its_own_webhook_holds() {
+    let machine = Machine::up_and_running().await;
+    {
+        let mut world = machine.server.world();
+        for plural in ["deployments", "services"] {
+            let group = if plural == "services" { "" } else { "apps" };
+            for key in world.keys(group, plural).into_iter().filter(|key| key.namespace == "knative-serving") {
+                world.delete(&key);
+            }
+        }
+        let key = crate::support::store::Key::new("", "namespaces", "", "knative-serving");
+        world.edit(&key, "kube-apiserver", |object| object["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"));
+    }
+    let output = machine.up(&["--timeout", "60s"]).await.expect(0);
+    assert!(output.stdout.contains("[1, 1]"), "{}", output.text());
+    machine.quickstart(&["status"]).await.expect(0);
 }

@@ -49,6 +49,18 @@ fn rule_matches(rule: &Value, resource: &Resource, operation: &str) -> bool {
         && lists("operations", operation)
 }
 
+/// Does a webhook whose pods would be in this namespace not answer? Then what it guards cannot be deleted either.
+pub fn is_deaf(world: &mut World, namespace: &str) -> bool {
+    let hooks: Vec<Value> = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"]
+        .iter()
+        .flat_map(|plural| world.keys("admissionregistration.k8s.io", plural))
+        .filter_map(|key| world.get(&key)?["webhooks"].as_array().cloned())
+        .flatten()
+        .filter(|hook| hook["clientConfig"]["service"]["namespace"] == namespace && hook["failurePolicy"] != "Ignore")
+        .collect();
+    hooks.iter().any(|hook| reach(world, hook).is_err())
+}
+
 /// Follows the hook's Service to a Deployment; `Err` is what the API server's client would see.
 fn reach(world: &mut World, hook: &Value) -> Result<(), String> {
     let service = &hook["clientConfig"]["service"];

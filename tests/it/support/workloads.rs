@@ -99,6 +99,11 @@ pub fn settle(world: &mut World) {
         definition(world, &key);
     }
     for key in world.keys("", "namespaces") {
+        let ends = world.objects[&key].object["metadata"]["deletionTimestamp"].is_string();
+        if ends && !super::webhooks::is_deaf(world, &key.name) {
+            world.delete(&key);
+            continue;
+        }
         world.edit(&key, "kube-controller-manager", |object| object["status"] = json!({"phase": "Active"}));
         if world.find("", "serviceaccounts", &key.name, "default").is_none() {
             let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}});
