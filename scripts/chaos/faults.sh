@@ -38,7 +38,7 @@ fault kubeconfig-read-only fresh 65 "0" "the kubeconfig is on a read-only disk" 
 fault kubeconfig-locked fresh 65 "0" "the kubeconfig has a stale lock" kubeconfig_locked
 fault kubeconfig-garbage fresh 65 "0" "the kubeconfig is no YAML" kubeconfig_garbage
 fault two-ups fresh 70 "0" "two ups at once" two_ups
-fault down-during-up fresh 130 "0" "down while up is at work" down_during_up
+fault down-during-up fresh 130 "0 130:INTERRUPTED" "down while up is at work" down_during_up
 fault engine-gone-during-up fresh 110 "3:ENGINE_UNREACHABLE 4:KIND_FAILED 4:ENGINE_UNREACHABLE" "the engine stops while kind is at work" engine_gone_during_up
 
 # The machine around a running cluster.

@@ -22,9 +22,21 @@ impl AtomicFile {
     pub async fn create(place: &Path) -> io::Result<Self> {
         let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
         fs::create_dir_all(&folder).await?;
-        let temporary = blocking(move || tempfile::Builder::new().prefix(".quickstart-").tempfile_in(folder)).await?;
+        let prefix = prefix(place);
+        let temporary = blocking(move || tempfile::Builder::new().prefix(&prefix).tempfile_in(folder)).await?;
         let (file, temporary) = temporary.into_parts();
         Ok(Self { file: BufWriter::with_capacity(BUFFER, tokio::fs::File::from_std(file)), temporary, place: place.to_owned() })
+    }
+
+    /// Removes what writers of `place` left that were killed. Whoever calls it knows that nobody writes there now.
+    pub async fn sweep(place: &Path) {
+        let (Some(folder), prefix) = (place.parent(), prefix(place)) else { return };
+        let Ok(mut entries) = fs::read_dir(folder).await else { return };
+        while let Ok(Some(entry)) = entries.next_entry().await {
+            if entry.file_name().to_string_lossy().starts_with(&prefix) {
+                fs::remove_file(entry.path()).await.ok();
+            }
+        }
     }
 
     /// Appends.
@@ -50,6 +62,10 @@ impl AtomicFile {
         drop(file.into_std().await);
         blocking(move || temporary.persist(&place).map_err(|error| error.error)).await
     }
+}
+
+fn prefix(place: &Path) -> String {
+    format!(".quickstart-{}-", place.file_name().unwrap_or_default().to_string_lossy())
 }
 
 /// Runs file calls that have no asynchronous form.

@@ -111,6 +111,7 @@ async fn change(
         fs::create_dir_all(folder).await.map_err(failed)?;
     }
     let _lock = Lock::take(file, patience).await?;
+    AtomicFile::sweep(&fs::canonicalize(file).await.unwrap_or_else(|_| file.to_owned())).await;
     let before = read(file).await?;
     let Some(after) = edit(before.as_deref()).map_err(failed)? else { return Ok(()) };
     if before.as_deref() == Some(after.as_str()) {

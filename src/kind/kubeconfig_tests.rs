@@ -115,3 +115,14 @@ async fn a_left_lock_is_named_and_a_held_one_is_waited_for() {
     set.unwrap();
     assert!(!lock.exists());
 }
+
+/// A `down` that was killed while it wrote left a temporary file for ever (campaign at the wire, seed 44).
+#[tokio::test]
+async fn what_a_killed_writer_left_goes_with_the_next_change() {
+    let home = Home::new();
+    let file = home.write("config", FILE);
+    let left = home.write(".quickstart-config-GozN7U", "half");
+    let other = home.write(".quickstart-other-GozN7U", "somebody else's");
+    change(&file, Duration::from_secs(1), |_| Ok(None)).await.unwrap();
+    assert!(!left.exists() && other.exists());
+}

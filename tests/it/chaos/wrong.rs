@@ -190,6 +190,7 @@ impl Wrong {
             Self::OrphanedKind => Allowed { killed: true, ..Allowed::default() },
             // Bytes between the members, and zeros after the last one, say nothing.
             Self::BundleCut(_) | Self::BundleFlipped(..) => may_fail(&[("BUNDLE_DAMAGED", 8), ("BUNDLE_UNSAFE", 8), ("CHECKSUM", 8)]),
+            Self::DownWhileUp(_) => may_fail(&[("INTERRUPTED", 130)]),
             Self::PortTaken => fails(&[("PORT_BUSY", 3)]),
             Self::Pods { id, .. } => fails(&[(id, 4)]),
             Self::EngineIs("one CPU") => fails(&[("INSUFFICIENT_CPU", 3)]),
