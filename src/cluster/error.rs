@@ -126,6 +126,8 @@ impl ClusterError {
                     || (*code == 500 && TRANSIENT_TEXTS.iter().any(|text| message.contains(text)))
                     || (*code == 403 && message.contains("unable to create new content in namespace") && message.contains("terminated"))
                     || (*code == 400 && message.contains("no matches for kind"))
+                    // The request of a run that was killed holds the port until the API server has ended it.
+                    || (*code == 422 && message.contains("provided port is already allocated"))
             }
         }
     }
@@ -211,6 +213,9 @@ mod tests {
         assert!(api(403, denial).is_denied_by("webhook.cert-manager.io"));
         assert!(!api(403, denial).is_denied_by("validation.webhook.serving.knative.dev"));
         assert!(!api(422, "spec.ports: Invalid value").is_transient());
+        // After SIGKILL in the middle of a create the next `up` found the node port taken by the Service that was not there yet (kill-knative
+        // of the campaign on the real cluster).
+        assert!(api(422, "spec.ports[0].nodePort: Invalid value: 31021: provided port is already allocated").is_transient());
         assert!(!api(500, "some defect").is_transient());
     }
 }
