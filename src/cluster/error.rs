@@ -112,6 +112,11 @@ impl ClusterError {
         }
     }
 
+    /// A node port that is taken, perhaps by the request of a run that was killed: the API server gives it back within seconds.
+    pub fn is_port_held(&self) -> bool {
+        matches!(self, Self::Api { code: 422, message, .. } if message.contains("provided port is already allocated"))
+    }
+
     /// Worth another try: the one list of answers that pass by themselves while a cluster comes up.
     ///
     /// 404 on an apply means that the namespace or the kind is not served yet ("it usually takes extra time for discovery to
@@ -126,8 +131,6 @@ impl ClusterError {
                     || (*code == 500 && TRANSIENT_TEXTS.iter().any(|text| message.contains(text)))
                     || (*code == 403 && message.contains("unable to create new content in namespace") && message.contains("terminated"))
                     || (*code == 400 && message.contains("no matches for kind"))
-                    // The request of a run that was killed holds the port until the API server has ended it.
-                    || (*code == 422 && message.contains("provided port is already allocated"))
             }
         }
     }
@@ -215,7 +218,7 @@ mod tests {
         assert!(!api(422, "spec.ports: Invalid value").is_transient());
         // After SIGKILL in the middle of a create the next `up` found the node port taken by the Service that was not there yet (kill-knative
         // of the campaign on the real cluster).
-        assert!(api(422, "spec.ports[0].nodePort: Invalid value: 31021: provided port is already allocated").is_transient());
+        assert!(api(422, "spec.ports[0].nodePort: Invalid value: 31021: provided port is already allocated").is_port_held());
         assert!(!api(500, "some defect").is_transient());
     }
 }

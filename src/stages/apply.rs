@@ -21,6 +21,9 @@ const IN_FLIGHT: usize = 24;
 /// How long transient answers to one object are tried again.
 const PATIENCE: Duration = Duration::from_secs(150);
 
+/// How long a taken node port is asked for: a request that nobody waits for any more ends sooner.
+const PORT_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Applies waves one after the other; after each its checks must turn green.
 pub(super) async fn waves(
     ctx: &Context,
@@ -70,7 +73,10 @@ async fn one(
                 ctx.events.tell(EventKind::ObjectApplied { stage: stage.clone(), object: object.to_string(), changed });
                 return Ok(());
             }
-            Err(error) if error.is_transient() && started.elapsed() < PATIENCE => {
+            Err(error)
+                if (error.is_transient() && started.elapsed() < PATIENCE)
+                    || (error.is_port_held() && started.elapsed() < PORT_PATIENCE) =>
+            {
                 attempt += 1;
                 // The first few tries are a cluster's ordinary start; a person hears of it when it lasts.
                 if attempt >= 4 {

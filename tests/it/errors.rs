@@ -52,11 +52,11 @@ async fn a_failure_as_events() {
 async fn an_object_that_is_refused() {
     let machine = Machine::new().await;
     let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Invalid", "code": 422,
-        "message": "Service \"istio-ingressgateway\" is invalid: spec.ports[1].nodePort: Invalid value: 31080: provided port is already allocated"});
+        "message": "Service \"istio-ingressgateway\" is invalid: spec.type: Unsupported value: \"Port\""});
     machine.server.fault(Fault::on("/services/istio-ingressgateway", u32::MAX, FaultKind::Answer(422, body)).method("PATCH"));
     let output = refused(machine.up(&[]).await, 4, "API_REFUSED");
     assert!(
-        output.stderr.contains("Service istio-system/istio-ingressgateway") && output.stderr.contains("already allocated"),
+        output.stderr.contains("Service istio-system/istio-ingressgateway") && output.stderr.contains("Unsupported value"),
         "{}",
         output.text()
     );
@@ -67,6 +67,16 @@ async fn an_object_that_is_refused() {
         .filter(|one| one.method == "PATCH" && one.path.ends_with("/services/istio-ingressgateway"))
         .count();
     assert_eq!(tries, 1);
+}
+
+/// After SIGKILL in the middle of a create the next `up` found the node port taken by the Service that was not there yet.
+#[tokio::test]
+async fn a_node_port_that_is_still_held_is_waited_for() {
+    let machine = Machine::new().await;
+    let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Invalid", "code": 422,
+        "message": "Service \"istio-ingressgateway\" is invalid: spec.ports[1].nodePort: Invalid value: 31080: provided port is already allocated"});
+    machine.server.fault(Fault::on("/services/istio-ingressgateway", 3, FaultKind::Answer(422, body)).method("PATCH"));
+    machine.up(&[]).await.expect(0);
 }
 
 /// What passes by itself: a server that is overloaded, connections that are cut, answers that end in the middle.
