@@ -86,4 +86,4 @@ fault crd-knative running 60 "0" "Knative's CRD of services is deleted, with its
 fault crd-kserve running 60 "0" "KServe's CRD of InferenceServices is deleted, with its objects" crd_deleted inferenceservices.serving.kserve.io
 fault namespace-kserve running 40 "0" "namespace kserve is deleted" namespace_deleted kserve
 fault namespace-terminating running 60 "0" "namespace kserve is still being deleted" namespace_terminating kserve
-fault namespace-knative running 60 "0" "namespace knative-serving is deleted" namespace_deleted knative-serving
+fault namespace-knative running 60 "0" "namespace knative-serving is deleted, and its own webhook holds it" namespace_terminating knative-serving
