@@ -52,7 +52,7 @@ cp "$ROOT/manifests/samples/input/iris-input.json" "$WORK/prepared/input.json"
 # A cluster goes, its volume stays until the end: for minutes after 20,000 files are deleted, ext4 looks through their inodes at every
 # file it creates (recently_deleted() in fs/ext4/ialloc.c), and whoever makes a node then waits 20 s more.
 set_aside() {
-  docker inspect -f '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}' "$1-control-plane" >>"$WORK/volumes"
+  volumes_of "$1-control-plane" >>"$WORK/volumes"
   docker rm -f "$1-control-plane" >/dev/null
 }
 

@@ -73,19 +73,10 @@ client() {
   touch "$folder/done"
 }
 
-# try_for SECONDS COMMAND…
-try_for() {
-  local deadline=$((SECONDS + $1))
-  shift
-  until "$@" >/dev/null 2>&1; do
-    [ "$SECONDS" -lt "$deadline" ] || return 1
-    sleep 0.5
-  done
-}
 some_more() { # NUMBER: waits until so many more requests are answered
   local from
   from=$(cut -d' ' -f1 "$WORK/$way/count" 2>/dev/null || echo 0)
-  try_for 400 eval "[ \"\$(cut -d' ' -f1 '$WORK/$way/count')\" -ge $((from + $1)) ] || [ -e '$WORK/$way/done' ]"
+  eventually 400 eval "[ \"\$(cut -d' ' -f1 '$WORK/$way/count')\" -ge $((from + $1)) ] || [ -e '$WORK/$way/done' ]"
 }
 counts() {
   local answered again lost
@@ -100,7 +91,7 @@ restart_engine() {
     local pid
     pid=$(cat /var/run/docker.pid)
     kill "$pid"
-    try_for 120 eval "! kill -0 $pid"
+    eventually 120 eval "! kill -0 $pid"
     lab engine
   fi
   # what `quickstart start` does: kind's node does not always come back by itself
@@ -124,13 +115,13 @@ one_way() {
   for number in $(seq 10); do
     kubectl -n istio-system delete pod -l app=istio-ingressgateway --wait=false >/dev/null
     sleep 2
-    try_for 180 gateway_ready || bad "pod $number" "the gateway did not come back"
+    eventually 180 gateway_ready || bad "pod $number" "the gateway did not come back"
     some_more "$step"
   done
   counts "gateway's pod deleted 10 times"
   docker exec "$NAME-control-plane" pkill -9 kube-apiserver
   sleep 3
-  try_for 180 kubectl get --raw /readyz || bad "the API server came back" "no answer from /readyz within 180 s"
+  eventually 180 kubectl get --raw /readyz || bad "the API server came back" "no answer from /readyz within 180 s"
   some_more "$step"
   counts "API server killed"
   docker restart "$NAME-control-plane" >/dev/null

@@ -93,11 +93,15 @@ memory_mib() {
   fi
 }
 
+volumes_of() { # CONTAINER
+  docker inspect -f '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}' "$1"
+}
+
 # Containers and volumes of a kind cluster, by name: the last resort when the program cannot take it away any more.
 remove_cluster() {
   local container volumes
   for container in $(docker ps -aq --filter "label=io.x-k8s.kind.cluster=$1"); do
-    volumes=$(docker inspect -f '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}' "$container" 2>/dev/null || true)
+    volumes=$(volumes_of "$container" 2>/dev/null || true)
     docker rm -f -v "$container" >/dev/null 2>&1 || true
     # shellcheck disable=SC2086
     if [ -n "$volumes" ]; then docker volume rm -f $volumes >/dev/null 2>&1 || true; fi

@@ -13,9 +13,8 @@ use crate::error::{Exit, Failure};
 use crate::forward;
 use crate::kind::kubeconfig;
 use crate::lifecycle::{self, KEPT, Kept};
-use crate::report::trace;
 use crate::stages::{Context, connect};
-use crate::state::{Lock, ResetKind, State};
+use crate::state::{ResetKind, State};
 
 /// How long a cluster that is to be reset is asked what is in it.
 const ASKED_WITHIN: Duration = Duration::from_secs(20);
@@ -24,9 +23,7 @@ pub(super) async fn run(app: &App, arguments: &Reset) -> Result<Exit, Failure> {
     let (state, paths) = session::existing(app)?;
     session::ours(&state, "reset")?;
     let verb = if arguments.stack { "reset --stack" } else { "reset" };
-    let told = |holder: &str| app.printer.talk(&format!("{holder} is at work on this cluster: waiting for it"));
-    let _lock = Lock::take(&paths.lock, verb, story::LOCK_PATIENCE, &app.cancel, told).await?;
-    trace(&paths.log, app.cli.global.verbose);
+    let _lock = story::lock(app, &paths, verb, story::LOCK_PATIENCE).await?;
     let mut session = Session::again(app).await?;
     if !arguments.stack {
         at_hand(session.bundle.as_ref())?;

@@ -10,16 +10,13 @@ use crate::catalog::{embedded, yaml};
 use crate::cluster::Cluster;
 use crate::config::{ClusterPaths, Ingress, Profile, Settings, Source};
 use crate::error::{Exit, Failure};
-use crate::kind::kubeconfig;
+use crate::kind::{API_PORT, kubeconfig};
 use crate::plan::{GATEWAY_NODE_PORT, Plan, build};
 use crate::stages::{connect, free_port, owner, taken};
 use crate::state::{State, persist};
 
 /// The bundle's index as it was when the cluster was made: a second `up` needs no bundle.
 const INDEX: &str = "bundle.json";
-
-/// Of the API server within a node.
-const API_PORT: u16 = 6443;
 
 /// What is known before anything is done.
 pub(super) struct Session {

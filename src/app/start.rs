@@ -5,17 +5,13 @@ use super::story;
 use crate::app::App;
 use crate::cli::Start;
 use crate::error::{Exit, Failure};
-use crate::report::trace;
 use crate::stages::Context;
-use crate::state::Lock;
 use std::sync::Arc;
 
 pub(super) async fn run(app: &App, arguments: &Start) -> Result<Exit, Failure> {
     let (state, paths) = session::existing(app)?;
     session::ours(&state, "started")?;
-    let told = |holder: &str| app.printer.talk(&format!("{holder} is at work on this cluster: waiting for it"));
-    let _lock = Lock::take(&paths.lock, "start", story::LOCK_PATIENCE, &app.cancel, told).await?;
-    trace(&paths.log, app.cli.global.verbose);
+    let _lock = story::lock(app, &paths, "start", story::LOCK_PATIENCE).await?;
     // Read again: whoever held the lock may have changed it.
     let (state, _) = session::existing(app)?;
     if !state.created {

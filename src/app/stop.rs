@@ -9,18 +9,14 @@ use crate::error::{Exit, Failure};
 use crate::event::EventKind;
 use crate::forward;
 use crate::lifecycle;
-use crate::report::trace;
 use crate::stages::connect;
-use crate::state::Lock;
 
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(app: &App, arguments: &Stop) -> Result<Exit, Failure> {
     let (state, paths) = session::existing(app)?;
     session::ours(&state, "stopped")?;
-    let told = |holder: &str| app.printer.talk(&format!("{holder} is at work on this cluster: waiting for it"));
-    let _lock = Lock::take(&paths.lock, "stop", LOCK_PATIENCE, &app.cancel, told).await?;
-    trace(&paths.log, app.cli.global.verbose);
+    let _lock = super::story::lock(app, &paths, "stop", LOCK_PATIENCE).await?;
     super::story::told(app, arguments.output, Some(&paths.events), async |events| {
         events.tell(EventKind::RunStarted {
             verb: "stop".into(),

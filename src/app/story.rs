@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::session::Session;
 use crate::app::App;
 use crate::cli::EventsOutput;
-use crate::config::ClusterName;
+use crate::config::{ClusterName, ClusterPaths};
 use crate::engine::{self, Runner};
 use crate::error::{Exit, Failure};
 use crate::event::{Emitter, Event, EventKind, Outcome};
@@ -18,12 +18,20 @@ use crate::forward;
 use crate::lifecycle;
 use crate::plan::{Plan, Stage, StageId, Target};
 use crate::predict::{Protocol, Request};
-use crate::report::{EventLog, View};
+use crate::report::{EventLog, View, trace};
 use crate::stages::{self, Context, Ended};
-use crate::state::{Reset, State};
+use crate::state::{Lock, Reset, State};
 
 /// How long a second command waits for the first one.
 pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(20 * 60);
+
+/// The cluster's lock, with a word for whoever has to wait; from here on `quickstart.log` is written.
+pub(super) async fn lock(app: &App, paths: &ClusterPaths, verb: &str, patience: Duration) -> Result<Lock, Failure> {
+    let told = |holder: &str| app.printer.talk(&format!("{holder} is at work on this cluster: waiting for it"));
+    let lock = Lock::take(&paths.lock, verb, patience, &app.cancel, told).await?;
+    trace(&paths.log, app.cli.global.verbose);
+    Ok(lock)
+}
 
 struct Stages(Arc<Context>);
 

@@ -112,7 +112,7 @@ impl ClusterError {
         }
     }
 
-    /// A node port that is taken, perhaps by the request of a run that was killed: the API server gives it back within seconds.
+    /// A node port that is taken: by another Service, by a request of a killed run that is still under way, or by nobody (kubernetes#73140).
     pub fn is_port_held(&self) -> bool {
         matches!(self, Self::Api { code: 422, message, .. } if message.contains("provided port is already allocated"))
     }

@@ -11,6 +11,12 @@ use super::{Cluster, ClusterError, connect::REQUEST_TIMEOUT};
 /// Who owns the fields that we apply.
 pub const FIELD_MANAGER: &str = "quickstart";
 
+/// Does the object say that we applied some of it?
+pub fn is_ours(live: &Value) -> bool {
+    let managers = live.pointer("/metadata/managedFields").and_then(Value::as_array);
+    managers.into_iter().flatten().any(|entry| entry.get("manager").and_then(Value::as_str) == Some(FIELD_MANAGER))
+}
+
 /// The part of an answer that an apply needs; from a server that sends the whole object (a CRD of KServe's is 700 KB) the rest is read over.
 #[derive(Debug, serde::Deserialize)]
 struct Versioned {
@@ -204,10 +210,7 @@ impl Cluster {
     /// Writes an annotation, so that controllers look at the object again: one that failed for long looks minutes later by itself.
     pub async fn touch(&self, path: &str) -> Result<(), ClusterError> {
         let now = jiff::Timestamp::now().to_string();
-        let body = encode(&serde_json::json!({"metadata": {"annotations": {"quickstart/looked-at": now}}}));
-        let uri = format!("{path}?fieldManager={FIELD_MANAGER}");
-        let types = ("application/merge-patch+json", METADATA);
-        self.asked::<serde::de::IgnoredAny>(format!("annotate {}", short(path)), "PATCH", &uri, types, body).await.map(|_| ())
+        self.merge(path, &serde_json::json!({"metadata": {"annotations": {"quickstart/looked-at": now}}})).await
     }
 
     /// The API server's version, `v1.34.3`.

@@ -20,6 +20,6 @@ pub use name::ClusterName;
 pub use near::nearest;
 pub use paths::{ClusterPaths, Paths};
 pub use schema::SCHEMA;
-pub use settings::{Origin, Settings, Source};
+pub use settings::{Origin, OwnManifest, Settings, Source};
 
 pub use crate::cli::Profile;

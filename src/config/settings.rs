@@ -57,11 +57,12 @@ pub struct Settings {
 }
 
 /// A file of `manifests`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OwnManifest {
     /// As written.
-    pub place: String,
+    pub file: String,
     /// What is in it.
+    #[serde(skip)]
     pub text: String,
 }
 
@@ -188,7 +189,7 @@ impl Settings {
         let written = if needed { file.manifests.as_slice() } else { &[] };
         let manifests = own_manifests(written, path.as_deref(), &environment)?;
         for manifest in &manifests {
-            layers.value("manifests", None, None, Some(manifest.place.clone()));
+            layers.value("manifests", None, None, Some(manifest.file.clone()));
         }
         let origins = layers.sorted();
         Ok(Self {
@@ -226,7 +227,7 @@ fn own_manifests(written: &[PathBuf], file: Option<&Path>, environment: &Environ
     let read = |written: &PathBuf| {
         let text =
             fs_err::read_to_string(folder.join(written)).map_err(|source| ConfigError::Manifest { path: written.clone(), source })?;
-        Ok(OwnManifest { place: written.display().to_string(), text })
+        Ok(OwnManifest { file: written.display().to_string(), text })
     };
     written.iter().map(read).collect()
 }

@@ -18,3 +18,6 @@ pub use exec::{Command, CommandError, Finished, OnLine};
 pub use program::{Program, Search};
 pub use proxy::Proxies;
 pub use step::step;
+
+/// Port of the API server within a node.
+pub const API_PORT: u16 = 6443;

@@ -2,6 +2,8 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::state::Lock;
+
 /// Commands that `down` may interrupt: each can be, at any instant.
 const MAKES_WAY: &[&str] = &["up", "start", "reset"];
 
@@ -17,9 +19,9 @@ pub fn ask_to_stop(holder: &str) -> bool {
 
 /// `` `quickstart up`, process 123 `` → `up`, 123.
 fn read(holder: &str) -> Option<(&str, i32)> {
-    let (verb, process) = holder.trim().strip_prefix("`quickstart ")?.split_once("`, process ")?;
-    let process = process.parse().ok().filter(|process| *process > 1)?;
-    Some((verb.split(' ').next().unwrap_or(verb), process))
+    let (command, _) = holder.trim().strip_prefix("`quickstart ")?.split_once('`')?;
+    let process = i32::try_from(Lock::process(holder)?).ok().filter(|process| *process > 1)?;
+    Some((command.split(' ').next().unwrap_or(command), process))
 }
 
 /// The lock is held, so its process lives; a number that was given to another program since must not be hit all the same.

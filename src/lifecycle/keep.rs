@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use crate::catalog::{Filter, yaml};
-use crate::cluster::{Cluster, ClusterError};
+use crate::cluster::{Cluster, ClusterError, is_ours};
 use crate::error::{Exit, Failure};
 use crate::health::rollout;
 use crate::state::persist;
@@ -144,11 +144,6 @@ fn typed(object: &mut Value, api_version: &str, kind: &str) {
         map.insert("apiVersion".into(), json!(api_version));
         map.insert("kind".into(), json!(kind));
     }
-}
-
-fn is_ours(object: &Value) -> bool {
-    let managers = object.pointer("/metadata/managedFields").and_then(Value::as_array);
-    managers.into_iter().flatten().any(|entry| entry.get("manager").and_then(Value::as_str) == Some(crate::cluster::FIELD_MANAGER))
 }
 
 /// Takes out what the server and the controllers wrote.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::checks::{rollout, webhooks};
-use super::stage::{Demo, Own, Plan, PlannedBundle, PlannedComponent, PlannedFile, PlannedImage, Stage, Target};
+use super::stage::{Demo, Plan, PlannedBundle, PlannedComponent, PlannedFile, PlannedImage, Stage, Target};
 use super::{Check, Probe, StageId, graph};
 use crate::bundle::{GROUPS, Index};
 use crate::catalog::{Catalog, CatalogError, Choice, embedded};
@@ -51,7 +51,7 @@ pub fn build(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>) -> 
         stages,
         patches: bundle.map(|index| index.patches.clone()).unwrap_or_default(),
         changes,
-        manifests: settings.manifests.iter().map(|own| Own { file: own.place.clone(), text: own.text.clone() }).collect(),
+        manifests: settings.manifests.clone(),
         kind_settings: bundle.map(|index| index.kind_settings.clone()).unwrap_or_default(),
         bundle: bundle.map(|index| PlannedBundle {
             path: settings.bundle.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Check, StageId};
 use crate::bundle::{KindSettings, Patch, Substitute};
-use crate::config::{Change, Ingress, Origin};
+use crate::config::{Change, Ingress, Origin, OwnManifest};
 
 /// Everything that `up` would do. Made without I/O, clock or cluster.
 #[derive(Clone, Debug, Serialize)]
@@ -31,7 +31,7 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// The user's own objects; they go last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub manifests: Vec<Own>,
+    pub manifests: Vec<OwnManifest>,
     /// Additions to kind's configuration that only this bundle's stand-ins need.
     pub kind_settings: KindSettings,
     /// The bundle, where one is used.
@@ -50,16 +50,6 @@ pub struct Plan {
     pub ingress_port: Option<u16>,
     /// Where each setting came from.
     pub settings: Vec<Origin>,
-}
-
-/// A file of the configuration's `manifests`.
-#[derive(Clone, Debug, Serialize)]
-pub struct Own {
-    /// As written.
-    pub file: String,
-    /// What is in it.
-    #[serde(skip)]
-    pub text: String,
 }
 
 /// Where the plan is carried out.

@@ -21,7 +21,8 @@ const IN_FLIGHT: usize = 24;
 /// How long transient answers to one object are tried again.
 const PATIENCE: Duration = Duration::from_secs(150);
 
-/// How long a taken node port is asked for: a request that nobody waits for any more ends sooner.
+/// How long a taken node port is asked for: longer than a killed run's request can be under way, shorter than a person waits for somebody
+/// else's port.
 const PORT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Applies waves one after the other; after each its checks must turn green.

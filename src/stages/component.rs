@@ -12,7 +12,7 @@ use super::Ended;
 use super::waiting::told;
 use super::{Context, apply, checks};
 use crate::catalog::Object;
-use crate::cluster::ClusterError;
+use crate::cluster::{ClusterError, is_ours};
 use crate::error::{Exit, Failure};
 use crate::plan::{Check, Stage, StageId, Wave};
 
@@ -23,42 +23,7 @@ const IN_FLIGHT: usize = 8;
 pub(super) async fn crds(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> Result<Ended, Failure> {
     let waves = ctx.assembled()?.foundation();
     let checks: Vec<Check> = waves.iter().flat_map(|wave| wave.checks.clone()).collect();
-    let_go(ctx).await?;
     carry_out(ctx, &stage.id, &waves, &checks, cancel).await
-}
-
-/// A namespace that is being deleted stays for ever while a webhook guards what is in it and has lost its pods with it
-/// (knative-serving, on the real cluster). The configuration is ours: it is taken away, and comes again with its component.
-async fn let_go(ctx: &Context) -> Result<(), Failure> {
-    if ctx.is_fresh() || !ctx.plan.is_local() {
-        return Ok(());
-    }
-    let (cluster, rest) = (ctx.cluster()?, ctx.rest());
-    let objects: Vec<&Object> = ctx.assembled()?.components.values().flatten().collect();
-    for namespace in objects.iter().filter(|object| object.gvk.kind == "Namespace") {
-        let path = rest.path(namespace)?;
-        let live = patiently(|| cluster.find(&path)).await?;
-        if live.is_none_or(|live| live.pointer("/metadata/deletionTimestamp").is_none()) {
-            continue;
-        }
-        let guards =
-            |object: &&&Object| object.gvk.kind.ends_with("WebhookConfiguration") && services(object).any(|of| of == namespace.name);
-        for configuration in objects.iter().filter(guards) {
-            let path = rest.path(configuration)?;
-            patiently(|| cluster.delete(&path)).await?;
-        }
-        match cluster.touch(&path).await {
-            Err(error) if !error.is_not_found() && !error.is_transient() => return Err(error.into()),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// The namespaces whose Services a webhook configuration calls.
-fn services(configuration: &Object) -> impl Iterator<Item = &str> {
-    let webhooks = configuration.body.get("webhooks").and_then(Value::as_array).into_iter().flatten();
-    webhooks.filter_map(|webhook| webhook.pointer("/clientConfig/service/namespace")?.as_str())
 }
 
 /// One component of the catalog.
@@ -109,6 +74,7 @@ async fn carry_out(ctx: &Context, id: &StageId, waves: &[Wave], checks: &[Check]
         return Ok(skipped());
     }
     ctx.forget(id)?;
+    let_go(ctx, waves).await?;
     unblock(ctx, id, waves, cancel).await?;
     apply::waves(ctx, id, waves, &ctx.assembled()?.rest, cancel).await?;
     ctx.journal(id, digest)?;
@@ -147,6 +113,41 @@ async fn all_there<'a>(ctx: &Context, objects: impl IntoIterator<Item = &'a Obje
     stream::iter(asked).buffer_unordered(IN_FLIGHT).all(std::future::ready).await
 }
 
+/// A namespace that is being deleted stays for ever while a webhook guards what is in it and has lost its pods with it
+/// (knative-serving, on the real cluster). The configuration is ours: it is taken away, and comes again with its component.
+async fn let_go(ctx: &Context, waves: &[Wave]) -> Result<(), Failure> {
+    if ctx.is_fresh() || !ctx.plan.is_local() {
+        return Ok(());
+    }
+    let (cluster, rest) = (ctx.cluster()?, ctx.rest());
+    for namespace in waves.iter().flat_map(|wave| &wave.objects).filter(|object| object.gvk.kind == "Namespace") {
+        let path = rest.path(namespace)?;
+        let live = patiently(|| cluster.find(&path)).await?;
+        if live.is_none_or(|live| live.pointer("/metadata/deletionTimestamp").is_none()) {
+            continue;
+        }
+        let guards = |object: &&Object| {
+            let mut called = services(object).filter_map(|service| service.get("namespace")?.as_str());
+            object.gvk.kind.ends_with("WebhookConfiguration") && called.any(|of| of == namespace.name)
+        };
+        for configuration in ctx.assembled()?.components.values().flatten().filter(guards) {
+            let path = rest.path(configuration)?;
+            patiently(|| cluster.delete(&path)).await?;
+        }
+        match cluster.touch(&path).await {
+            Err(error) if !error.is_not_found() && !error.is_transient() => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The Services that a webhook configuration calls.
+fn services(configuration: &Object) -> impl Iterator<Item = &Value> {
+    let webhooks = configuration.body.get("webhooks").and_then(Value::as_array).into_iter().flatten();
+    webhooks.filter_map(|webhook| webhook.pointer("/clientConfig/service"))
+}
+
 /// A webhook whose pods are gone refuses the very objects that come before its pods, so the stage could never get to them (knative's
 /// configuration, after its namespace was deleted). Its configuration is ours: it is taken away, and comes again with its wave.
 ///
@@ -179,9 +180,8 @@ async fn unblock(ctx: &Context, id: &StageId, waves: &[Wave], cancel: &Cancellat
 
 /// The Deployments whose pods answer a webhook configuration's calls: those that its Services select.
 fn behind<'a>(configuration: &Object, objects: &[&'a Object]) -> Vec<&'a Object> {
-    let webhooks = configuration.body.get("webhooks").and_then(Value::as_array).into_iter().flatten();
     let mut found = Vec::new();
-    for service in webhooks.filter_map(|webhook| webhook.pointer("/clientConfig/service")) {
+    for service in services(configuration) {
         let text = |key: &str| service.get(key).and_then(Value::as_str);
         let here = |object: &Object| object.namespace.as_deref() == text("namespace");
         let selector = objects
@@ -232,10 +232,7 @@ async fn refuse_foreign(ctx: &Context, name: &str) -> Result<(), Failure> {
     for deployment in &component.deployments {
         let path = format!("/apis/apps/v1/namespaces/{}/deployments/{deployment}", component.namespace);
         let Some(live) = ctx.cluster()?.find(&path).await? else { continue };
-        let managers = live.pointer("/metadata/managedFields").and_then(Value::as_array);
-        let ours =
-            managers.into_iter().flatten().any(|entry| entry.get("manager").and_then(Value::as_str) == Some(crate::cluster::FIELD_MANAGER));
-        if !ours {
+        if !is_ours(&live) {
             let what = format!("{} is already installed on this cluster, by somebody else", component.title);
             return Err(Failure::new("COMPONENT_FOREIGN", Exit::Prerequisite, what)
                 .cause(format!("Deployment {}/{deployment} is there and quickstart did not apply it", component.namespace))

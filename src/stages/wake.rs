@@ -9,7 +9,7 @@ use super::{Context, checks, cluster::driver, leases, repair};
 use crate::cluster::Cluster;
 use crate::docker::{Engine, Node};
 use crate::error::{Exit, Failure};
-use crate::kind::{Program, Search, kubeconfig};
+use crate::kind::{API_PORT, Program, Search, kubeconfig};
 use crate::plan::{Check, Probe, StageId};
 use crate::state::persist;
 
@@ -118,7 +118,7 @@ async fn access(ctx: &Context, nodes: &[Node], woken: bool, renewed: bool) -> Re
 /// Our kubeconfig is gone, damaged, or names another port than the API server has on the host.
 async fn moved(ours: &Path, nodes: &[Node]) -> bool {
     let Ok(cluster) = Cluster::from_file(ours, None).await else { return true };
-    let Some(mapped) = nodes.iter().find_map(|node| node.host_port(6443)) else { return false };
+    let Some(mapped) = nodes.iter().find_map(|node| node.host_port(API_PORT)) else { return false };
     let port = cluster.server.trim_end_matches('/').rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
     port != Some(mapped)
 }
@@ -126,7 +126,7 @@ async fn moved(ours: &Path, nodes: &[Node]) -> bool {
 /// Our entries in the user's kubeconfig; the context that is current there stays so.
 async fn theirs(ctx: &Context, private: &str) {
     let Some(file) = ctx.state().context_file.map(PathBuf::from).filter(|file| file.exists()) else { return };
-    let ours = format!("kind-{}", ctx.plan.cluster);
+    let ours = ctx.settings.name.context();
     let entries = match kubeconfig::Entries::of(private, &ours) {
         Ok(entries) => entries,
         Err(error) => return ctx.events.note(format!("kind's kubeconfig: {error}")),

@@ -176,11 +176,7 @@ async fn webhooks_that_do_not_answer_hold_nothing() {
 #[tokio::test]
 async fn without_its_bundle_a_cluster_is_not_given_up() {
     let machine = Machine::new().await;
-    let own = machine.home().join("own.tar");
-    fs_err::copy(&machine.bundle, &own).unwrap();
-    let port = machine.port.to_string();
-    machine.quickstart(&["up", "--bundle", &own.display().to_string(), "--port", &port]).await.expect(0);
-    fs_err::remove_file(own).unwrap();
+    machine.up_from_a_bundle_that_goes().await;
     let output = refused(machine.quickstart(&["reset"]).await, 2, "BUNDLE_UNREADABLE");
     assert!(output.stderr.contains("nothing was taken away"), "{}", output.text());
     assert_eq!(machine.kind.state.clusters().len(), 1);

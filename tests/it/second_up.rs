@@ -26,11 +26,7 @@ async fn a_second_run_writes_nothing() {
 #[tokio::test]
 async fn a_second_run_needs_no_bundle() {
     let machine = Machine::new().await;
-    let own = machine.home().join("own.tar");
-    fs_err::copy(&machine.bundle, &own).unwrap();
-    let port = machine.port.to_string();
-    machine.quickstart(&["up", "--bundle", &own.display().to_string(), "--port", &port]).await.expect(0);
-    fs_err::remove_file(own).unwrap();
+    machine.up_from_a_bundle_that_goes().await;
     machine.server.forget_requests();
     machine.quickstart(&["up"]).await.expect(0);
     assert!(machine.server.writes().is_empty());

@@ -59,6 +59,15 @@ impl Machine {
         self.spawn(&texts(&self.arguments(more)))
     }
 
+    /// `up` from a bundle of its own, which is gone afterwards.
+    pub(crate) async fn up_from_a_bundle_that_goes(&self) {
+        let own = self.home().join("own.tar");
+        fs_err::copy(&self.bundle, &own).unwrap();
+        let port = self.port.to_string();
+        self.quickstart(&["up", "--bundle", &own.display().to_string(), "--port", &port]).await.expect(0);
+        fs_err::remove_file(own).unwrap();
+    }
+
     fn arguments(&self, more: &[&str]) -> Vec<String> {
         let port = self.port.to_string();
         ["up", "--bundle", &self.bundle, "--port", &port].iter().chain(more).map(|word| (*word).to_owned()).collect()
