@@ -112,6 +112,11 @@ impl ClusterError {
         }
     }
 
+    /// A name that is taken.
+    pub fn already_exists(&self) -> bool {
+        matches!(self, Self::Api { code: 409, reason, .. } if reason == "AlreadyExists")
+    }
+
     /// A node port that is taken: by another Service, by a request of a killed run that is still under way, or by nobody (kubernetes#73140).
     pub fn is_port_held(&self) -> bool {
         matches!(self, Self::Api { code: 422, message, .. } if message.contains("provided port is already allocated"))

@@ -172,6 +172,17 @@ impl Cluster {
         self.send::<serde::de::IgnoredAny>(what, "POST", &uri, "application/json", encode(body)).await.map(drop)
     }
 
+    /// Creates the object of this path in our name; one that somebody made in this moment is as good.
+    pub async fn create_ours(&self, path: &str, body: Vec<u8>) -> Result<(), ClusterError> {
+        let collection = path.rsplit_once('/').map_or(path, |(collection, _)| collection);
+        let uri = format!("{collection}?fieldManager={FIELD_MANAGER}");
+        let what = format!("create {}", short(path));
+        match self.asked::<Versioned>(what, "POST", &uri, ("application/json", METADATA), body).await {
+            Err(error) if !error.already_exists() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Deletes an object, what it owns in the background; answers false where there is none.
     pub async fn delete(&self, path: &str) -> Result<bool, ClusterError> {
         self.delete_within(path, None).await

@@ -85,6 +85,14 @@ pub(super) const RULES: &[Rule] = &[
         threads: &["kserve#2069", "kserve#2825", "kube-rs#951"],
         signs: &[],
     },
+    Rule {
+        id: "NODE_PORT_HELD",
+        exits: &[StageFailed, Deadline],
+        meaning: "a node port that a Service needs is taken: by another Service, or by one that was never stored",
+        hint: "`kubectl get services -A` shows who has it; if nobody has, the API server gives it back within ten minutes: `quickstart up` again, or `quickstart reset`",
+        threads: &["kubernetes#73140", "kubernetes#85894"],
+        signs: &[Sign::because(&[Source::Api], &["422"], &["provided port is already allocated"])],
+    },
     named("NOT_READY", &[Deadline], "a container is not ready", "`quickstart status` shows what it waits for"),
     named(
         "API_REFUSED",

@@ -111,7 +111,7 @@ async fn try_once(ctx: &Context, cluster: &Cluster, claimed: &NeverClaimed, obje
         }
         let version = live.as_ref().and_then(|live| live.pointer("/metadata/resourceVersion")).and_then(Value::as_str).map(str::to_owned);
         (live, version)
-    } else if ctx.is_fresh() {
+    } else if ctx.is_fresh() && !has_node_ports(object) {
         (None, None)
     } else {
         (None, cluster.find_version(path).await?)
@@ -122,9 +122,20 @@ async fn try_once(ctx: &Context, cluster: &Cluster, claimed: &NeverClaimed, obje
         let ours = object.body.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1).max(1);
         body.get_or_insert_with(|| object.whole().into_owned())["spec"]["replicas"] = ours.into();
     }
-    let body = body.map_or_else(|| object.json().into_owned(), |body| body.to_string());
-    let now = cluster.apply(path, body.into_bytes()).await?;
+    let body = body.map_or_else(|| object.json().into_owned(), |body| body.to_string()).into_bytes();
+    if before.is_none() && has_node_ports(object) {
+        cluster.create_ours(path, body.clone()).await?;
+    }
+    let now = cluster.apply(path, body).await?;
     Ok(before.is_none_or(|before| before != now))
+}
+
+/// A Service whose node ports we chose. It is made by a POST: a PATCH that makes it counts its ports as given out before the object is stored
+/// (`Store.Update` of the API server finishes `BeginCreate` inside the transaction), so one whose client is killed in that moment leaves
+/// them taken by nobody until the server's own repair, minutes later.
+fn has_node_ports(object: &Object) -> bool {
+    let ports = object.body.pointer("/spec/ports").and_then(Value::as_array);
+    object.gvk.kind == "Service" && ports.into_iter().flatten().any(|port| port.get("nodePort").is_some())
 }
 
 /// Told to stop between two tries: under the name of what the server said last, should a deadline be the reason.

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::{
+    rules::three_lines,
     rules_late::{late, until_it_is_named},
     second_up::delete,
     small::{Machine, error_id, of, refused},
@@ -76,6 +77,31 @@ async fn a_node_port_that_is_still_held_is_waited_for() {
     let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Invalid", "code": 422,
         "message": "Service \"istio-ingressgateway\" is invalid: spec.ports[1].nodePort: Invalid value: 31080: provided port is already allocated"});
     machine.server.fault(Fault::on("/services/istio-ingressgateway", 3, FaultKind::Answer(422, body)).method("PATCH"));
+    machine.up(&[]).await.expect(0);
+}
+
+/// `up` was killed while the API server made the gateway's Service: 31080 stayed taken by nobody for minutes, and no `up` could finish.
+/// The first write of that Service is therefore one whose ports the server gives back (kubernetes#73140 and its kin).
+#[tokio::test]
+async fn a_run_that_is_killed_while_its_service_is_made() {
+    let machine = Machine::new().await;
+    machine.server.fault(Fault::on("/namespaces/istio-system/services", 1, FaultKind::ClientGone));
+    machine.up(&[]).await.expect(0);
+    let leaked = &machine.server.world().leaked_ports;
+    assert!(leaked.is_empty(), "{leaked:?}");
+}
+
+/// A node port that somebody else's Service has stays taken: the port is named, and what to do.
+#[tokio::test]
+async fn a_node_port_that_stays_held() {
+    let machine = Machine::new().await;
+    machine.server.world().leaked_ports.push(31080);
+    let told = three_lines(&machine.up(&[]).await, 4, "NODE_PORT_HELD");
+    assert!(
+        told.what.contains("istio-ingressgateway") && told.cause.contains("31080") && told.hint.contains("kubectl get services -A"),
+        "{told:?}"
+    );
+    machine.server.world().leaked_ports.clear();
     machine.up(&[]).await.expect(0);
 }
 

@@ -29,6 +29,7 @@ const COVERED: &[(&str, &str)] = &[
     ("ISVC_NO_RUNTIME", "rules_late::a_model_in_trouble_when_the_time_is_up"),
     ("KUBECONFIG_LOCKED", "rules_machine::a_kubeconfig_whose_lock_was_left_behind"),
     ("MODEL_DOWNLOAD", "rules_late::a_model_in_trouble_when_the_time_is_up"),
+    ("NODE_PORT_HELD", "errors::a_node_port_that_stays_held"),
     ("NO_SPACE", "rules_machine::what_kind_says"),
     ("OOM_KILLED", "rules_pods::a_pod_that_cannot_start"),
     ("PORT_BUSY", "rules_machine::what_kind_says"),

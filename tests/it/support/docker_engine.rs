@@ -129,7 +129,7 @@ impl DockerEngine {
             Some(FaultKind::Status(code)) => return Reply::json(code, &json!({"message": "scripted failure"})),
             Some(FaultKind::Answer(code, body)) => return Reply::json(code, &body),
             Some(FaultKind::Hang) => return Reply::Hang,
-            Some(FaultKind::Close) => return Reply::Close,
+            Some(FaultKind::Close | FaultKind::ClientGone) => return Reply::Close,
             Some(FaultKind::SlowBody(pause)) => slow = Some(Some(pause)),
             Some(FaultKind::CutBody) => slow = Some(None),
             None => {}

@@ -15,6 +15,8 @@ pub enum FaultKind {
     Hang,
     /// The connection ends without a byte.
     Close,
+    /// The client is killed while the server works on its write: nothing is stored.
+    ClientGone,
     /// The right answer, half of it at once and the rest after this time.
     SlowBody(Duration),
     /// The right answer, cut in the middle.

@@ -12,7 +12,7 @@ use super::{
     api_server::ApiServer,
     cut::Cut,
     faults::{FaultKind, Logged, take},
-    portforward,
+    portforward, ports,
     routes::{self, Call},
     spdy,
     status::Refusal,
@@ -42,6 +42,11 @@ pub async fn serve(State(server): State<ApiServer>, request: Request) -> Respons
     match &fault {
         Some(FaultKind::Hang) => return std::future::pending().await,
         Some(FaultKind::Close) => {
+            cut.now();
+            return StatusCode::OK.into_response();
+        }
+        Some(FaultKind::ClientGone) => {
+            ports::given_up(&mut server.world(), &method, &body);
             cut.now();
             return StatusCode::OK.into_response();
         }

@@ -26,6 +26,7 @@ mod logs;
 mod manifest_parts;
 pub mod manifests;
 mod portforward;
+mod ports;
 mod resources;
 mod routes;
 pub mod sandbox;

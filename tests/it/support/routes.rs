@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{
-    apply, components, logs,
+    apply, components, logs, ports,
     resources::{Address, address},
     selectors::{fields_match, labels_match},
     status::Refusal,
@@ -182,6 +182,8 @@ fn create(world: &mut World, call: &Call<'_>, at: &Address) -> Answer {
     object.as_object_mut().unwrap().remove("status");
     // As in the real server, admission speaks before the store finds that the name is taken.
     webhooks::admit(world, &at.resource, "CREATE", &object)?;
+    // So is a port allocator: a Service that is there already is refused for its own ports (redpanda-data/redpanda#3263).
+    ports::check(world, &at.resource, None, &name, &object)?;
     if world.get(&key).is_some() {
         return Err(Refusal::already_exists(&at.resource, &name));
     }
@@ -247,6 +249,7 @@ fn patch(world: &mut World, call: &Call<'_>, at: &Address) -> Answer {
             .map_err(|conflicts| Refusal::apply_conflict(&api_version, &conflicts))?;
         immutable(&at.resource, &name, live.as_ref().map(|live| &live.object), &object)?;
         webhooks::admit(world, &at.resource, if live.is_some() { "UPDATE" } else { "CREATE" }, &object)?;
+        ports::check(world, &at.resource, Some(&key), &name, &object)?;
         return Ok(store(world, call, &key, object, managers, if live.is_some() { 200 } else { 201 }));
     }
     let strategic = call.content_type.starts_with("application/strategic-merge-patch");

@@ -74,6 +74,8 @@ pub struct World {
     pub pace: Pace,
     /// Scripted faults.
     pub faults: Vec<Fault>,
+    /// Node ports that are taken by nobody.
+    pub leaked_ports: Vec<u64>,
     /// Requests so far.
     pub log: Vec<Logged>,
     /// Workloads that do not start: `namespace/name` of a Deployment or an InferenceService.
