@@ -44,8 +44,11 @@ struct Item {
 }
 
 #[derive(Debug, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Name {
     name: String,
+    #[serde(default)]
+    deletion_timestamp: Option<String>,
 }
 
 /// Metadata alone, or the whole from a server that cannot (kubernetes.io/docs/reference/using-api/api-concepts, "Metadata-only fetches").
@@ -125,12 +128,15 @@ impl Cluster {
         })
     }
 
-    /// Names of a collection's objects; none where the collection is not served. Asks for metadata alone: a list of whole objects can be
-    /// megabytes.
+    /// Names of a collection's objects that stay: one that is being deleted is as good as gone. None where the collection is not served.
+    /// Asks for metadata alone: a list of whole objects can be megabytes.
     pub async fn names(&self, collection: &str) -> Result<BTreeSet<String>, ClusterError> {
         let list = self.asked::<Names>(format!("list {}", short(collection)), "GET", collection, ("application/json", NAMES), Vec::new());
         match list.await {
-            Ok(list) => Ok(list.items.into_iter().map(|item| item.metadata.name).collect()),
+            Ok(list) => {
+                let staying = list.items.into_iter().map(|item| item.metadata).filter(|metadata| metadata.deletion_timestamp.is_none());
+                Ok(staying.map(|metadata| metadata.name).collect())
+            }
             Err(error) if error.is_not_found() => Ok(BTreeSet::new()),
             Err(error) => Err(error),
         }

@@ -6,13 +6,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::clear::{Collection, absent, delete_all, found, gone, short};
 use crate::catalog::{Object, served_collections};
-use crate::cluster::ClusterError;
 use crate::error::Failure;
 use crate::plan::StageId;
 use crate::stages::{self, Context};
 
-/// Pods of components get this long, in seconds: Knative's activator alone would take ten minutes.
-const GRACE: u32 = 5;
 /// Namespaces and definitions.
 const GONE_WITHIN: Duration = Duration::from_secs(180);
 
@@ -88,9 +85,7 @@ async fn workloads(ctx: &Context, objects: &[&Object], cancel: &CancellationToke
     let namespaces: Vec<&str> = of_kind(objects, "Namespace").map(|object| object.name.as_str()).collect();
     ctx.events.note(format!("deleting the components' workloads and namespaces {}", namespaces.join(", ")));
     delete_all(cluster, &paths?, cancel, || async { Ok(()) }).await?;
-    for namespace in &namespaces {
-        ignore_missing(cluster.delete_within(&format!("/api/v1/namespaces/{namespace}/pods"), Some(GRACE)).await)?;
-    }
+    stages::emptied(cluster, &namespaces, cancel).await?;
     let paths: Vec<String> = namespaces.iter().map(|namespace| format!("/api/v1/namespaces/{namespace}")).collect();
     delete_all(cluster, &paths, cancel, || async { Ok(()) }).await?;
     for path in &paths {
@@ -125,11 +120,4 @@ async fn rest(ctx: &Context, objects: &[&Object], cancel: &CancellationToken) ->
 
 fn of_kind<'a>(objects: &[&'a Object], kind: &str) -> impl Iterator<Item = &'a Object> {
     objects.iter().copied().filter(move |object| object.gvk.kind == kind)
-}
-
-fn ignore_missing(answer: Result<bool, ClusterError>) -> Result<(), Failure> {
-    match answer {
-        Err(error) if !error.is_not_found() => Err(error.into()),
-        _ => Ok(()),
-    }
 }

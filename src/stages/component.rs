@@ -74,7 +74,7 @@ async fn carry_out(ctx: &Context, id: &StageId, waves: &[Wave], checks: &[Check]
         return Ok(skipped());
     }
     ctx.forget(id)?;
-    let_go(ctx, waves).await?;
+    super::namespaces::let_go(ctx, waves, cancel).await?;
     unblock(ctx, id, waves, cancel).await?;
     apply::waves(ctx, id, waves, &ctx.assembled()?.rest, cancel).await?;
     ctx.journal(id, digest)?;
@@ -113,37 +113,8 @@ async fn all_there<'a>(ctx: &Context, objects: impl IntoIterator<Item = &'a Obje
     stream::iter(asked).buffer_unordered(IN_FLIGHT).all(std::future::ready).await
 }
 
-/// A namespace that is being deleted stays for ever while a webhook guards what is in it and has lost its pods with it
-/// (knative-serving, on the real cluster). The configuration is ours: it is taken away, and comes again with its component.
-async fn let_go(ctx: &Context, waves: &[Wave]) -> Result<(), Failure> {
-    if ctx.is_fresh() || !ctx.plan.is_local() {
-        return Ok(());
-    }
-    let (cluster, rest) = (ctx.cluster()?, ctx.rest());
-    for namespace in waves.iter().flat_map(|wave| &wave.objects).filter(|object| object.gvk.kind == "Namespace") {
-        let path = rest.path(namespace)?;
-        let live = patiently(|| cluster.find(&path)).await?;
-        if live.is_none_or(|live| live.pointer("/metadata/deletionTimestamp").is_none()) {
-            continue;
-        }
-        let guards = |object: &&Object| {
-            let mut called = services(object).filter_map(|service| service.get("namespace")?.as_str());
-            object.gvk.kind.ends_with("WebhookConfiguration") && called.any(|of| of == namespace.name)
-        };
-        for configuration in ctx.assembled()?.components.values().flatten().filter(guards) {
-            let path = rest.path(configuration)?;
-            patiently(|| cluster.delete(&path)).await?;
-        }
-        match cluster.touch(&path).await {
-            Err(error) if !error.is_not_found() && !error.is_transient() => return Err(error.into()),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
 /// The Services that a webhook configuration calls.
-fn services(configuration: &Object) -> impl Iterator<Item = &Value> {
+pub(super) fn services(configuration: &Object) -> impl Iterator<Item = &Value> {
     let webhooks = configuration.body.get("webhooks").and_then(Value::as_array).into_iter().flatten();
     webhooks.filter_map(|webhook| webhook.pointer("/clientConfig/service"))
 }
@@ -200,7 +171,7 @@ fn behind<'a>(configuration: &Object, objects: &[&'a Object]) -> Vec<&'a Object>
 }
 
 /// Asks again while the answer is one that passes by itself.
-async fn patiently<T, W: Future<Output = Result<T, ClusterError>>>(ask: impl Fn() -> W) -> Result<T, ClusterError> {
+pub(super) async fn patiently<T, W: Future<Output = Result<T, ClusterError>>>(ask: impl Fn() -> W) -> Result<T, ClusterError> {
     for _ in 0..40 {
         match ask().await {
             Err(error) if error.is_transient() => tokio::time::sleep(Duration::from_millis(250)).await,

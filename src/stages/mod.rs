@@ -9,6 +9,7 @@ mod engine_check;
 mod fetch;
 mod images;
 mod leases;
+mod namespaces;
 mod ports;
 mod repair;
 mod resume;
@@ -21,6 +22,7 @@ pub use context::Context;
 pub use engine_check::{connect, large_enough};
 pub use fetch::{goarch, manifests};
 pub use leases::release_of;
+pub use namespaces::emptied;
 pub use ports::{free_port, owner, taken};
 pub use wake::{at_hand, start_order};
 

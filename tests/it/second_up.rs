@@ -7,6 +7,7 @@ use crate::{
     support::{
         faults::Logged,
         sandbox::{eventually, free_port},
+        store::{Key, World},
     },
 };
 
@@ -281,10 +282,30 @@ async fn a_namespace_that_its_own_webhook_holds() {
                 world.delete(&key);
             }
         }
-        let key = crate::support::store::Key::new("", "namespaces", "", "knative-serving");
-        world.edit(&key, "kube-apiserver", |object| object["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"));
+        leave(&mut world, "knative-serving");
     }
     let output = machine.up(&["--timeout", "60s"]).await.expect(0);
     assert!(output.stdout.contains("[1, 1]"), "{}", output.text());
     machine.quickstart(&["status"]).await.expect(0);
+}
+
+/// On the real cluster knative-serving was looked at while the activator still had its ten minutes: it was empty two seconds later and stayed
+/// for five minutes, and `up` gave up after two and a half.
+#[tokio::test]
+async fn a_namespace_that_waits_for_a_pods_grace() {
+    let machine = Machine::up_and_running().await;
+    {
+        let mut world = machine.server.world();
+        for pod in world.keys("", "pods").into_iter().filter(|pod| pod.namespace == "knative-serving") {
+            world.edit(&pod, "kube-apiserver", |pod| pod["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:10:00Z"));
+        }
+        leave(&mut world, "knative-serving");
+    }
+    machine.up(&["--timeout", "60s"]).await.expect(0);
+}
+
+/// A namespace whose deletion was asked for.
+fn leave(world: &mut World, namespace: &str) {
+    let key = Key::new("", "namespaces", "", namespace);
+    world.edit(&key, "kube-apiserver", |object| object["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"));
 }

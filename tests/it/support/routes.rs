@@ -198,8 +198,8 @@ fn store(world: &mut World, call: &Call<'_>, key: &Key, object: Value, managers:
     }
     world.replace(key.clone(), object, managers);
     let shown = world.shown(key).unwrap_or_default();
-    // The last finalizer is off: what was deleted goes now.
-    if shown["metadata"]["deletionTimestamp"].is_string() && !held(&shown) {
+    // The last finalizer is off: what was deleted goes now. A namespace has one of its own, which its controller takes off.
+    if key.plural != "namespaces" && shown["metadata"]["deletionTimestamp"].is_string() && !held(&shown) {
         world.delete(key);
     }
     (code, shown)

@@ -101,7 +101,7 @@ pub fn settle(world: &mut World) {
     for key in world.keys("", "namespaces") {
         let ends = world.objects[&key].object["metadata"]["deletionTimestamp"].is_string();
         if ends && !super::webhooks::is_deaf(world, &key.name) {
-            world.delete(&key);
+            leaving(world, &key);
             continue;
         }
         world.edit(&key, "kube-controller-manager", |object| object["status"] = json!({"phase": "Active"}));
@@ -120,6 +120,20 @@ pub fn settle(world: &mut World) {
         deployment(world, &key);
     }
     claims(world);
+}
+
+/// A namespace goes when it is looked at and has no pod that still ends. One that was looked at too early is looked at again only when it
+/// changes: the real controller waits for half of the pod's grace, which is minutes.
+fn leaving(world: &mut World, key: &Key) {
+    let touched = world.objects[key].object["metadata"]["annotations"].to_string();
+    let ending = |pod: &Key| pod.namespace == key.name && world.objects[pod].object["metadata"]["deletionTimestamp"].is_string();
+    let busy = world.keys("", "pods").iter().any(ending);
+    let seen = &world.objects[key].object["status"]["seen"];
+    if busy {
+        world.edit(key, "kube-controller-manager", |object| object["status"] = json!({"phase": "Terminating", "seen": touched}));
+    } else if *seen != json!(touched) {
+        world.delete(key);
+    }
 }
 
 fn definition(world: &mut World, key: &Key) {
@@ -179,7 +193,8 @@ fn deployment(world: &mut World, key: &Key) {
             "readyReplicas": ready, "availableReplicas": ready,
             "conditions": conditions(&[available, ("Progressing", true, progress, "ReplicaSet has been progressed.")])});
     });
-    if wanted > 0 {
+    let leaving = world.find("", "namespaces", "", &key.namespace).is_some_and(|it| it["metadata"]["deletionTimestamp"].is_string());
+    if wanted > 0 && !leaving {
         pod(world, key, &object["spec"]["template"], up, trouble.as_ref(), mounts.as_deref());
     }
 }
