@@ -23,6 +23,7 @@ mod parsers;
 mod plan;
 mod predict;
 mod proxy;
+mod raw;
 mod reset;
 mod rules;
 mod rules_late;
