@@ -30,6 +30,7 @@ mod rules_late;
 mod rules_machine;
 mod rules_pods;
 mod second_up;
+mod side_by_side;
 mod status;
 mod stop_start;
 mod up;
