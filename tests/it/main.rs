@@ -9,6 +9,7 @@ mod bomb;
 mod bundle;
 mod cancel;
 mod chaos;
+mod completions;
 mod config;
 mod doctor;
 mod doctor_fix;
