@@ -22,7 +22,7 @@ pub(super) async fn run(app: &App, arguments: &Down) -> Result<Exit, Failure> {
         return Err(Failure::new("USAGE", Exit::Usage, "`down --on` is not there yet")
             .hint("`quickstart plan --on CONTEXT -o manifests | kubectl delete -f -` takes away what `up --on` applied"));
     }
-    let names = if arguments.all { known(app) } else { vec![app.settings.name.clone()] };
+    let names = if arguments.all { app.settings.paths.clusters() } else { vec![app.settings.name.clone()] };
     let mut first = None;
     for name in &names {
         // What is half taken away is taken away by the next `down`.
@@ -54,15 +54,6 @@ pub(super) async fn run(app: &App, arguments: &Down) -> Result<Exit, Failure> {
         fs_err::tokio::remove_dir(&app.settings.paths.state).await.ok();
     }
     Ok(Exit::Ok)
-}
-
-/// Every cluster that has a state folder.
-fn known(app: &App) -> Vec<ClusterName> {
-    let Ok(entries) = fs_err::read_dir(&app.settings.paths.state) else { return Vec::new() };
-    let folders = entries.flatten().filter(|entry| entry.path().is_dir());
-    let mut names: Vec<ClusterName> = folders.filter_map(|entry| ClusterName::new(&entry.file_name().to_string_lossy()).ok()).collect();
-    names.sort_by_key(ToString::to_string);
-    names
 }
 
 async fn one(app: &App, name: &ClusterName, arguments: &Down) -> Result<(), Failure> {

@@ -9,6 +9,7 @@ use crate::cli::{Detached, ForwardCommand, ForwardRun, ForwardStart, ForwardStop
 use crate::config::Settings;
 use crate::error::{Exit, Failure};
 use crate::forward::{self, Alive, Port, Service, Start, Tunnel, Word};
+use crate::plan::DEMO;
 use crate::predict::{Protocol, Request};
 use crate::report::{document, tunnels};
 
@@ -115,7 +116,6 @@ async fn background(app: &App, arguments: &ForwardRun, port: Detached) -> Result
 }
 
 fn curl(host: String, port: u16) -> String {
-    let name = host.split('.').next().unwrap_or_default().to_owned();
     let body = serde_json::from_str(embedded::SAMPLE_INPUT).unwrap_or_default();
-    Request { name, host, port, protocol: Protocol::V1, body }.curl()
+    Request { name: DEMO.1.to_owned(), host, port, protocol: Protocol::V1, body }.curl()
 }

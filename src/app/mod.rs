@@ -1,6 +1,7 @@
 //! The verbs: what was typed becomes settings, a plan, a run, and what is printed.
 
 mod bundle;
+mod complete;
 mod config;
 mod doctor;
 mod down;
@@ -38,6 +39,11 @@ pub(crate) struct App {
 /// Parses, runs, prints; the exit code is the only thing left to tell.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let environment = Environment::read();
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(shell) = environment.own(cli::COMPLETE) {
+        let candidates = complete::answer(shell, arguments, &environment);
+        return code(print_page(&Printer::standard(&environment, true), &candidates));
+    }
     let cli = match cli::parse(arguments) {
         Ok(cli) => cli,
         Err(halt) => return code(halted(halt, &environment)),

@@ -8,6 +8,7 @@ use crate::catalog::embedded;
 use crate::cli::{self, Predict, TextOutput};
 use crate::error::{Exit, Failure};
 use crate::forward::{self, Alive, Service};
+use crate::plan::host;
 use crate::predict::{Protocol, Request, body};
 use crate::report::values;
 
@@ -28,10 +29,7 @@ pub(super) async fn run(app: &App, arguments: &Predict) -> Result<Exit, Failure>
         )
         .hint("`kubectl get inferenceservices -A` lists them")
     })?;
-    let host = live.pointer("/status/url").and_then(Value::as_str).and_then(|url| url.split_once("://")).map_or_else(
-        || format!("{}.{}.example.com", arguments.service, arguments.namespace),
-        |(_, host)| host.trim_end_matches('/').to_owned(),
-    );
+    let host = host(Some(&live), &state.profile, &arguments.namespace, &arguments.service);
     let protocol = match arguments.protocol {
         cli::Protocol::V1 => Protocol::V1,
         cli::Protocol::V2 => Protocol::V2,

@@ -16,7 +16,7 @@ use crate::error::{Exit, Failure};
 use crate::event::{Emitter, Event, EventKind, Outcome};
 use crate::forward;
 use crate::lifecycle;
-use crate::plan::{Plan, Stage, StageId, Target};
+use crate::plan::{self, Plan, Stage, StageId, Target};
 use crate::predict::{Protocol, Request};
 use crate::report::{EventLog, View, trace};
 use crate::stages::{self, Context, Ended};
@@ -93,7 +93,11 @@ pub(super) async fn stages(app: &App, context: &Arc<Context>, events: &Emitter) 
     if !context.is_resuming() {
         lifecycle::restore(context, &app.cancel).await?;
     }
+    let host = host_of_demo(context, &took).await;
     context.change(|state| {
+        if let Some(host) = &host {
+            state.demo_host = Some(host.clone());
+        }
         for (id, ms) in &took {
             if let Some(done) = state.stages.get_mut(id) {
                 done.took_ms = *ms;
@@ -103,7 +107,7 @@ pub(super) async fn stages(app: &App, context: &Arc<Context>, events: &Emitter) 
             state.resets.push(Reset { at: jiff::Timestamp::now().to_string(), kind });
         }
     })?;
-    Ok(outcome(plan, took))
+    Ok(outcome(plan, host, took))
 }
 
 /// Tunnels that `stop` or `reset` put to sleep lead somewhere again, on the ports that they had.
@@ -116,12 +120,19 @@ pub(super) async fn tunnels(context: &Context, name: &ClusterName, events: &Emit
     }
 }
 
+/// The name by which the prediction was just asked for; `None` where none was made.
+async fn host_of_demo(context: &Context, stages: &[(StageId, u64)]) -> Option<String> {
+    let demo = context.plan.demo.as_ref().filter(|_| stages.iter().any(|(done, _)| *done == StageId::Predict))?;
+    let path = format!("/apis/serving.kserve.io/v1beta1/namespaces/{}/inferenceservices/{}", demo.namespace, demo.name);
+    let live = context.cluster().ok()?.find(&path).await.ok().flatten();
+    Some(plan::host(live.as_ref(), &context.plan.profile, &demo.namespace, &demo.name))
+}
+
 /// What a successful run leaves; the curl line is the one that the last stage has just proven.
-fn outcome(plan: &Plan, stages: Vec<(StageId, u64)>) -> Outcome {
+fn outcome(plan: &Plan, host: Option<String>, stages: Vec<(StageId, u64)>) -> Outcome {
     let port = plan.port();
-    let predicted = |id: &StageId| stages.iter().any(|(done, _)| done == id);
-    let proven = plan.demo.as_ref().zip(port).filter(|_| predicted(&StageId::Predict)).map(|(demo, port)| {
-        let request = Request { name: demo.name.clone(), host: demo.host.clone(), port, protocol: Protocol::V1, body: demo.input.clone() };
+    let proven = plan.demo.as_ref().zip(port).zip(host).map(|((demo, port), host)| {
+        let request = Request { name: demo.name.clone(), host, port, protocol: Protocol::V1, body: demo.input.clone() };
         (request.curl(), demo.expected.clone())
     });
     let context = match &plan.target {

@@ -13,7 +13,7 @@ pub mod yaml;
 
 pub use error::CatalogError;
 pub use object::{Gvk, Object, strip_nulls};
-pub use overlay::{Embedded, Extra, NeverClaimed, OnCreate, Overlay, Overlays, Rule, Scope, patch};
+pub use overlay::{Embedded, Extra, NeverClaimed, OnCreate, Overlay, Overlays, Rule, Scope, patch, patch_text};
 pub use rest::{Resource, RestMap, served_collections};
 pub use select::Choice;
 pub use target::Target;

@@ -112,7 +112,8 @@ impl Overlay {
             for embedded in &self.embedded {
                 let place = format!("overlay `{}` of {component}", self.id);
                 let mut body = object.whole().into_owned();
-                patch_text(&mut body, embedded).map_err(|message| CatalogError::Object { place: place.clone(), message })?;
+                edit_text(&mut body, &embedded.pointer, &embedded.patch)
+                    .map_err(|message| CatalogError::Object { place: place.clone(), message })?;
                 *object = Object::new(body, &place)?;
             }
         }
@@ -131,12 +132,20 @@ pub fn patch(object: &mut Object, change: &Value) -> Result<(), CatalogError> {
     Ok(())
 }
 
-fn patch_text(body: &mut Value, embedded: &Embedded) -> Result<(), String> {
-    let pointer = &embedded.pointer;
+/// Patches the value of the JSON text at `pointer` of an object.
+pub fn patch_text(object: &mut Object, pointer: &str, change: &Value) -> Result<(), CatalogError> {
+    let place = object.to_string();
+    let mut body = object.whole().into_owned();
+    edit_text(&mut body, pointer, change).map_err(|message| CatalogError::Object { place: place.clone(), message })?;
+    *object = Object::new(body, &place)?;
+    Ok(())
+}
+
+fn edit_text(body: &mut Value, pointer: &str, change: &Value) -> Result<(), String> {
     let slot = body.pointer_mut(pointer).ok_or_else(|| format!("{pointer} is not there"))?;
     let text = slot.as_str().ok_or_else(|| format!("{pointer} is not a string"))?;
     let mut value: Value = serde_json::from_str(text).map_err(|error| format!("{pointer} is not JSON: {error}"))?;
-    merge::merge(&mut value, &embedded.patch);
+    merge::merge(&mut value, change);
     *slot = Value::String(serde_json::to_string_pretty(&value).map_err(|error| error.to_string())?);
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! Environment fall-backs (`QUICKSTART_*`) are named in the help but read in `config`, so that every value knows where it came from.
 
 mod bundle;
+mod complete;
 mod config;
 mod doctor;
 mod down;
@@ -25,6 +26,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use bundle::{BundleCommand, BundleCreate, BundleInspect, BundleVerify};
+pub use complete::{Names, VARIABLE as COMPLETE, complete, completions};
 pub use config::{ConfigCommand, ConfigShow};
 pub use doctor::{Doctor, DoctorRoute, DoctorWay};
 pub use down::Down;
@@ -33,7 +35,7 @@ pub use forward::{Detached, ForwardCommand, ForwardRun, ForwardStart, ForwardSta
 pub use lifecycle::{Reset, Start, Stop};
 pub use logs::Logs;
 pub use output::{DoctorOutput, EventsOutput, Forward, PlanOutput, Profile, Protocol, TableOutput, TextOutput};
-pub use pages::{completions, man};
+pub use pages::man;
 pub use parse::{Halt, parse};
 pub use plan::Plan;
 pub use predict::Predict;

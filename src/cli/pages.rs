@@ -1,18 +1,10 @@
-//! Completion scripts and the manual page, made from the same tree.
+//! The manual page, made from the same tree as the help.
 
 use std::io;
 
 use clap::{Command, CommandFactory};
-use clap_complete::Shell;
 
 use super::{Cli, help};
-
-/// The completion script for a shell.
-pub fn completions(shell: Shell) -> Vec<u8> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "quickstart", &mut script);
-    script
-}
 
 /// The manual page: all verbs with their flags on one page.
 ///

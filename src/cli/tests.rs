@@ -141,5 +141,5 @@ fn pages_name_the_verbs() {
         assert!(page.contains(part), "{part}\n{page}");
     }
     let script = String::from_utf8(completions(Shell::Bash)).unwrap();
-    assert!(script.contains("accept-unpinned"));
+    assert!(script.contains(COMPLETE));
 }

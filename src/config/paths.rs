@@ -63,6 +63,15 @@ impl Paths {
         self.cache.join("images")
     }
 
+    /// Every cluster that has a folder, by name.
+    pub fn clusters(&self) -> Vec<ClusterName> {
+        let Ok(entries) = fs_err::read_dir(&self.state) else { return Vec::new() };
+        let folders = entries.flatten().filter(|entry| entry.path().is_dir());
+        let mut names: Vec<ClusterName> = folders.filter_map(|entry| ClusterName::new(&entry.file_name().to_string_lossy()).ok()).collect();
+        names.sort();
+        names
+    }
+
     /// What is remembered of one cluster.
     pub fn cluster(&self, name: &ClusterName) -> ClusterPaths {
         ClusterPaths::below(&self.state.join(name.as_str()))

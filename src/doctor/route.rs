@@ -11,6 +11,7 @@ use super::check::{CheckResult, Outcome};
 use super::webhooks::{ready_endpoints, text};
 use crate::error::Exit;
 use crate::health::rollout;
+use crate::plan::said_host;
 
 /// `doctor route -o json`, version 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -72,8 +73,7 @@ pub(super) struct Facts {
 impl Facts {
     /// Without scheme and path.
     fn host(&self) -> Option<&str> {
-        let (_, rest) = text(&self.service, "/status/url").split_once("://")?;
-        rest.split(['/', ':']).next().filter(|host| !host.is_empty())
+        said_host(&self.service)
     }
 
     /// The component that requests enter: a transformer stands before the predictor.

@@ -8,7 +8,7 @@ use crate::cluster::{Cluster, ClusterError};
 use crate::error::{Exit, Failure};
 use crate::gateway;
 use crate::health::{World, ask, pods};
-use crate::plan::{Check, Probe, Verdict};
+use crate::plan::{Check, Probe, Verdict, is_raw};
 use crate::state::State;
 
 /// The way to an InferenceService.
@@ -21,7 +21,7 @@ pub async fn trace(cluster: &Cluster, state: &State, namespace: &str, name: &str
         let what = format!("there is no InferenceService {namespace}/{name}");
         return Err(Failure::new("ISVC_MISSING", Exit::NotRunning, what).hint("`kubectl get inferenceservices -A` lists them"));
     };
-    let raw = is_raw(&service, state);
+    let raw = is_raw(Some(&service), &state.profile);
     let of = |group: &str, plural: &str| format!("{group}/namespaces/{namespace}/{plural}");
     let (virtual_services, knative, ingresses, routes) = (
         of("/apis/networking.istio.io/v1beta1", "virtualservices"),
@@ -69,14 +69,6 @@ async fn list(cluster: &Cluster, path: &str) -> Result<Vec<Value>, ClusterError>
         Err(error) if error.is_not_found() => Ok(Vec::new()),
         answer => answer,
     }
-}
-
-/// KServe's annotation (`RawDeployment`, and `Standard` since 0.16) decides, then the cluster's profile.
-fn is_raw(service: &Value, state: &State) -> bool {
-    let annotation =
-        service.pointer("/metadata/annotations").and_then(|all| all.get("serving.kserve.io/deploymentMode")).and_then(Value::as_str);
-    let mode = annotation.or_else(|| service.pointer("/status/deploymentMode").and_then(Value::as_str));
-    mode.map_or(state.profile == "raw", |mode| mode == "RawDeployment" || mode == "Standard")
 }
 
 async fn readiness(cluster: &Cluster, namespace: &str, name: &str) -> Verdict {

@@ -11,7 +11,7 @@ use crate::catalog::{Object, RestMap};
 use crate::cluster::{Cluster, ClusterError};
 use crate::error::Explain;
 use crate::gateway;
-use crate::plan::{Check, Probe, Verdict};
+use crate::plan::{Check, Probe, Verdict, said_host};
 use crate::rules::{self, Patience, Source};
 
 /// What a probe needs to know of the world.
@@ -60,7 +60,12 @@ async fn answer(world: World<'_>, probe: &Probe) -> Result<Verdict, ClusterError
             Ok(()) => Verdict::Ready,
             Err(error) => failed(&error, Patience::Deadline),
         }),
-        Probe::Prediction { name, host, port, .. } => Ok(prediction(world, name, host, *port).await),
+        Probe::Prediction { namespace, name, host, port } => {
+            let path = inference_service_path(namespace, name);
+            let live = cluster.find(&path).await.ok().flatten();
+            let host = live.as_ref().and_then(said_host).unwrap_or(host);
+            Ok(prediction(world, name, host, *port).await)
+        }
     }
 }
 
@@ -180,10 +185,13 @@ async fn present(cluster: &Cluster, paths: &[String]) -> Result<Verdict, Cluster
     Ok(Verdict::Ready)
 }
 
+fn inference_service_path(namespace: &str, name: &str) -> String {
+    format!("/apis/serving.kserve.io/v1beta1/namespaces/{namespace}/inferenceservices/{name}")
+}
+
 async fn inference_service(world: World<'_>, namespace: &str, name: &str) -> Result<Verdict, ClusterError> {
     let World { cluster, waited, .. } = world;
-    let path = format!("/apis/serving.kserve.io/v1beta1/namespaces/{namespace}/inferenceservices/{name}");
-    let Some(object) = cluster.find(&path).await? else {
+    let Some(object) = cluster.find(&inference_service_path(namespace, name)).await? else {
         return Ok(Verdict::Pending(format!("InferenceService {namespace}/{name} is not there")));
     };
     match rollout::condition(&object, "Ready") {

@@ -54,6 +54,19 @@ pub async fn current_context(files: &[PathBuf]) -> Result<Option<(String, PathBu
     Ok(None)
 }
 
+/// Does one of the files hold a context of this name? A file that cannot be read holds none.
+pub async fn has_context(files: &[PathBuf], name: &str) -> bool {
+    for file in files {
+        let text = read(file).await.ok().flatten();
+        let value = text.and_then(|text| yaml::parse::<Value>(&text, "kubeconfig").ok()).unwrap_or_default();
+        let mut contexts = value.get("contexts").and_then(Value::as_array).into_iter().flatten();
+        if contexts.any(|context| context.get("name").and_then(Value::as_str) == Some(name)) {
+            return true;
+        }
+    }
+    false
+}
+
 /// Sets the current context of one file, and nothing else in it: comments, order, mode and a symbolic link stay.
 ///
 /// `None` empties it. A file that is not there is made only for a name.

@@ -55,8 +55,11 @@ pub async fn forget_context(settings: &Settings, name: &ClusterName, state: Opti
     let switched = state.and_then(|state| state.context_switched_in.clone()).map_or_else(|| file.clone(), PathBuf::from);
     let of_switched = kubeconfig::current_context(std::slice::from_ref(&switched)).await.ok().flatten();
     if of_switched.is_some_and(|(context, _)| context == ours) {
-        let before = state.and_then(|state| state.context_before.as_deref());
-        if let Err(error) = kubeconfig::set_current_context(&switched, before).await {
+        let before = match state {
+            Some(state) => before(state, &files, &ours).await,
+            None => "",
+        };
+        if let Err(error) = kubeconfig::set_current_context(&switched, Some(before).filter(|before| !before.is_empty())).await {
             stays.push(format!("the current context could not be put back: {error}"));
         }
     }
@@ -71,6 +74,20 @@ pub async fn forget_context(settings: &Settings, name: &ClusterName, state: Opti
         ));
     }
     stays
+}
+
+/// The newest context before `up` that is still there, else the oldest, which was never ours.
+async fn before<'a>(state: &'a State, files: &[PathBuf], ours: &str) -> &'a str {
+    let first = state.context_before.as_deref().unwrap_or_default();
+    let all = std::iter::once(first).chain(state.contexts_older.iter().map(String::as_str)).filter(|context| *context != ours);
+    let mut oldest = "";
+    for context in all {
+        if context.is_empty() || kubeconfig::has_context(files, context).await {
+            return context;
+        }
+        oldest = context;
+    }
+    oldest
 }
 
 /// A cluster of that name without a state of ours is somebody else's.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Plan, Wave, component_waves, foundation};
-use crate::catalog::{CatalogError, Object, RestMap, embedded, patch, yaml};
+use crate::catalog::{CatalogError, Object, RestMap, embedded, patch, patch_text, yaml};
 
 /// Manifest texts by component and file name.
 pub type Texts = BTreeMap<(String, String), String>;
@@ -82,7 +82,7 @@ pub fn assemble(plan: &Plan, texts: &Texts) -> Result<Assembled, CatalogError> {
             }
         }
         embedded::overlays(&component.name)?.apply(&mut objects, plan.is_local())?;
-        adjust(plan, &mut objects)?;
+        adjust(plan, &component.name, &mut objects)?;
         change(plan, &component.name, &mut objects)?;
         runtimes.extend(objects.extract_if(.., |object| object.gvk.kind == "ClusterServingRuntime"));
         components.insert(component.name.clone(), objects);
@@ -112,15 +112,26 @@ fn own(plan: &Plan) -> Result<Vec<Object>, CatalogError> {
     Ok(objects)
 }
 
-/// What depends on the run, not on the component: registries of the bundle, the profile's mode.
-fn adjust(plan: &Plan, objects: &mut [Object]) -> Result<(), CatalogError> {
+/// What depends on the run, not on the component: registries of the bundle, what the profile needs.
+fn adjust(plan: &Plan, component: &str, objects: &mut Vec<Object>) -> Result<(), CatalogError> {
+    let raw = plan.profile == "raw";
     for object in objects.iter_mut().filter(|object| object.gvk.kind == "ConfigMap") {
         if plan.is_local() && object.name == "config-deployment" && object.namespace.as_deref() == Some("knative-serving") {
             patch(object, &json!({"data": {"registries-skipping-tag-resolving": plan.skip_tag_resolution.join(",")}}))?;
         }
-        if plan.profile == "raw" && object.name == "inferenceservice-config" {
-            patch(object, &json!({"data": {"deploy": "{\"defaultDeploymentMode\": \"Standard\"}"}}))?;
+        if raw && object.name == "inferenceservice-config" {
+            patch_text(object, "/data/deploy", &json!({"defaultDeploymentMode": "Standard"}))?;
+            let by_istio = json!({"ingressClassName": "istio", "enableGatewayApi": false, "disableIngressCreation": false});
+            patch_text(object, "/data/ingress", &by_istio)?;
         }
+    }
+    // Without a Gateway or an Ingress Envoy opens no port, and a cluster without models would look broken; one of ours makes it say 404.
+    if raw && plan.is_local() && component == "istio" {
+        let server = json!({"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]});
+        let gateway = json!({"apiVersion": "networking.istio.io/v1beta1", "kind": "Gateway",
+            "metadata": {"name": "quickstart", "namespace": "istio-system"},
+            "spec": {"selector": {"istio": "ingressgateway"}, "servers": [server]}});
+        objects.push(Object::new(gateway, "the raw profile's Gateway")?);
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::checks::{rollout, webhooks};
 use super::stage::{Demo, Plan, PlannedBundle, PlannedComponent, PlannedFile, PlannedImage, Stage, Target};
-use super::{Check, Probe, StageId, graph};
+use super::{Check, Probe, StageId, graph, host};
 use crate::bundle::{GROUPS, Index};
 use crate::catalog::{Catalog, CatalogError, Choice, embedded};
 use crate::config::{Change, Ingress, Settings};
@@ -15,7 +15,8 @@ use crate::config::{Change, Ingress, Settings};
 pub const GATEWAY_NODE_PORT: u16 = 31080;
 /// Registries whose tags Knative must not resolve: its own defaults (the key replaces them: KServe's own script loses the first three) and Docker Hub.
 const SKIP_DEFAULT: &[&str] = &["kind.local", "ko.local", "dev.local", "index.docker.io", "docker.io"];
-const DEMO: (&str, &str, &str) = ("kserve-test", "sklearn-iris", "sklearn-iris.kserve-test.example.com");
+/// Namespace and name of the demo.
+pub const DEMO: (&str, &str) = ("kserve-test", "sklearn-iris");
 const MINUTE: u64 = 60;
 
 /// Makes the plan.
@@ -27,7 +28,7 @@ pub fn build(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>) -> 
     let target = target(settings, catalog, bundle, set.kubernetes.default.as_deref())?;
     let components: Vec<PlannedComponent> = choices.iter().map(|choice| component(choice, bundle)).collect();
     let changes = changes(settings, &components)?;
-    let demo = settings.demo.then(|| demo(bundle));
+    let demo = settings.demo.then(|| demo(&profile, bundle));
     let ingress_port = match (&target, settings.forward) {
         (Target::Existing { .. }, Ingress::Mapped) => {
             let message = "--forward mapped needs a cluster that quickstart makes: with --on it is tunnel".into();
@@ -158,13 +159,13 @@ fn component(choice: &Choice<'_>, bundle: Option<&Index>) -> PlannedComponent {
     }
 }
 
-fn demo(bundle: Option<&Index>) -> Demo {
-    let (namespace, name, host) = DEMO;
+fn demo(profile: &str, bundle: Option<&Index>) -> Demo {
+    let (namespace, name) = DEMO;
     let input = serde_json::from_str(embedded::SAMPLE_INPUT).unwrap_or(Value::Null);
     Demo {
         namespace: namespace.into(),
         name: name.into(),
-        host: host.into(),
+        host: host(None, profile, namespace, name),
         offline: bundle.is_some_and(|index| index.model.is_some()),
         input,
         expected: json!({"predictions": [1, 1]}),
@@ -211,7 +212,7 @@ fn stages(
     };
     add(StageId::Cluster, if local { "kind cluster" } else { "existing cluster" }, before_cluster, vec![answers], 10 * MINUTE);
 
-    let groups = image_groups(bundle, local);
+    let groups = image_groups(bundle, local, has);
     let mut previous = StageId::Cluster;
     for group in &groups {
         add(StageId::Images(group.clone()), &format!("images of {group}"), vec![previous], vec![], 10 * MINUTE);
@@ -250,10 +251,9 @@ fn stages(
             hint: format!("is something else listening on 127.0.0.1:{port}? `quickstart doctor` tells"),
             deadline: 2 * MINUTE,
         };
-        // Without a Gateway object the gateway's pod is Ready and listens nowhere: net-istio brings the first one, in the raw profile the demo does.
+        // Without a Gateway object the gateway's pod is Ready and listens nowhere: net-istio brings the first one, without it we do.
         let mut needs = vec![StageId::component("istio")];
         needs.extend(has("net-istio").then(|| StageId::component("net-istio")));
-        needs.extend((!has("net-istio") && demo.is_some()).then_some(StageId::Demo));
         add(StageId::Ingress, "ingress on localhost", needs, vec![check], 3 * MINUTE);
     }
     if has("kserve") {
@@ -292,10 +292,12 @@ fn stages(
     stages
 }
 
-/// Groups that the bundle brings, in stage order; groups that no stage waits for come last.
-fn image_groups(bundle: Option<&Index>, local: bool) -> Vec<String> {
+/// Groups that the bundle brings, in stage order; groups that no stage waits for come last. Those of components that the plan leaves
+/// out (Knative's, in the raw profile) stay in the bundle.
+fn image_groups(bundle: Option<&Index>, local: bool, has: impl Fn(&str) -> bool) -> Vec<String> {
     let Some(index) = bundle.filter(|_| local) else { return Vec::new() };
-    let present: Vec<&str> = index.images.iter().map(|image| image.group.as_str()).collect();
+    let needed = |group: &&str| *group == "demo" || has(group) || !GROUPS.contains(group);
+    let present: Vec<&str> = index.images.iter().map(|image| image.group.as_str()).filter(needed).collect();
     let mut groups: Vec<String> = GROUPS.iter().filter(|group| present.contains(group)).map(|group| (*group).to_owned()).collect();
     for group in present {
         if !groups.iter().any(|known| known == group) {

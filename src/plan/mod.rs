@@ -5,14 +5,16 @@ mod build;
 mod check;
 mod checks;
 mod graph;
+mod host;
 mod id;
 mod resume;
 mod stage;
 mod wave;
 
 pub use assemble::{Assembled, Texts, assemble};
-pub use build::{GATEWAY_NODE_PORT, build};
+pub use build::{DEMO, GATEWAY_NODE_PORT, build};
 pub use check::{Check, Probe, Verdict};
+pub use host::{host, is_raw, said_host};
 pub use id::StageId;
 pub use stage::{Demo, Plan, PlannedBundle, PlannedComponent, PlannedFile, PlannedImage, Stage, Target};
 pub use wave::{Wave, component as component_waves, foundation};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::error::Exit;
 
-/// Words in capitals that are no error IDs: variables, methods and types that a driver names, the beginning of two IDs. Those of `config` are skipped with their files.
+/// Words in capitals that are no error IDs: variables, methods, protocols and types that a driver names, the beginning of two IDs. Those of `config` are skipped with their files.
 const OTHER_WORDS: &[&str] = &[
     "DOCKER_HOST",
     "DOCKER_CONTEXT",
@@ -16,6 +16,7 @@ const OTHER_WORDS: &[&str] = &[
     "POST",
     "DELETE",
     "FP32",
+    "HTTP",
     "INSUFFICIENT",
 ];
 const NAMES_OF_VARIABLES: &[&str] =

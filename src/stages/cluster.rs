@@ -9,12 +9,13 @@ use super::waiting::{Waiting, told};
 use super::{Context, Ended, checks, unless_stopped, wake};
 use crate::catalog::embedded;
 use crate::cluster::Cluster;
-use crate::config::Ingress;
+use crate::config::{ClusterName, Ingress};
 use crate::docker::Node;
 use crate::error::{Exit, Failure};
 use crate::event::EventKind;
 use crate::kind::{Configuration, Create, Kind, KindError, Proxies, configuration, kubeconfig, step};
 use crate::plan::{GATEWAY_NODE_PORT, Stage, StageId, Target};
+use crate::state::State;
 
 /// How often the node of a kind that goes on alone is taken away.
 const TAKE_OVERS: u32 = 3;
@@ -200,11 +201,13 @@ async fn enter(ctx: &Context, files: &[PathBuf], file: &Path, ours: &str) -> Res
     kubeconfig::put(file, &entries).await?;
     // Remembered before the switch: what `down` does not know of, it does not put back.
     let place = before.as_ref().map_or(file, |(_, place)| place);
+    let older = before.as_ref().map(|(context, _)| older(ctx, context)).unwrap_or_default();
     ctx.change(|state| {
         state.context_file = Some(file.display().to_string());
         // A second `up` must not take our own context for the one before.
         if before.as_ref().is_none_or(|(context, _)| context != ours) {
             state.context_before = before.as_ref().map(|(context, _)| context.clone());
+            state.contexts_older = older;
             state.context_switched_in = (!ctx.settings.keep_context).then(|| place.display().to_string());
         }
     })?;
@@ -212,4 +215,11 @@ async fn enter(ctx: &Context, files: &[PathBuf], file: &Path, ours: &str) -> Res
         kubeconfig::set_current_context(place, Some(ours)).await?;
     }
     Ok(())
+}
+
+/// What another cluster of ours, whose context this is, would put back.
+fn older(ctx: &Context, context: &str) -> Vec<String> {
+    let Some(name) = context.strip_prefix("kind-").and_then(|name| ClusterName::new(name).ok()) else { return Vec::new() };
+    let Ok(Some(other)) = State::read(&ctx.settings.paths.cluster(&name).state) else { return Vec::new() };
+    std::iter::once(other.context_before.unwrap_or_default()).chain(other.contexts_older).collect()
 }

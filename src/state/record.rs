@@ -41,6 +41,9 @@ pub struct State {
     /// The user's current kubectl context before `up` switched it.
     #[serde(default)]
     pub context_before: Option<String>,
+    /// Contexts before that one, newest first, where it belongs to another cluster of ours: that one may be gone when this goes. Empty: none.
+    #[serde(default)]
+    pub contexts_older: Vec<String>,
     /// Kubeconfig that holds the cluster's entries.
     #[serde(default)]
     pub context_file: Option<String>,
@@ -124,6 +127,7 @@ impl State {
             ingress: Ingress::default(),
             node_image: None,
             context_before: None,
+            contexts_older: Vec::new(),
             context_file: None,
             context_switched_in: None,
             substitutes: BTreeMap::new(),

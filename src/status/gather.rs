@@ -12,7 +12,7 @@ use crate::error::Explain as _;
 use crate::forward::TunnelStatus;
 use crate::gateway;
 use crate::health::{World, ask, rollout};
-use crate::plan::{Check, Probe};
+use crate::plan::{Check, DEMO, Probe, host};
 use crate::state::State;
 
 /// Asks the cluster what the state says should be there. `cluster` of `None`: nothing answers.
@@ -158,9 +158,11 @@ async fn deployment(cluster: &Cluster, state: &State, namespace: &str, name: &st
 }
 
 async fn demo(cluster: &Cluster, state: &State, probe: bool) -> Option<DemoStatus> {
-    let host = state.demo_host.clone()?;
-    let (name, rest) = host.split_once('.')?;
-    let namespace = rest.split('.').next()?.to_owned();
+    state.demo_host.as_ref()?;
+    let (namespace, name) = (DEMO.0.to_owned(), DEMO.1);
+    let path = format!("/apis/serving.kserve.io/v1beta1/namespaces/{namespace}/inferenceservices/{name}");
+    let live = cluster.find(&path).await.ok().flatten();
+    let host = host(live.as_ref(), &state.profile, &namespace, name);
     let check = Check {
         id: "demo".into(),
         probe: Probe::InferenceServiceReady { namespace: namespace.clone(), name: name.to_owned() },
@@ -178,5 +180,5 @@ async fn demo(cluster: &Cluster, state: &State, probe: bool) -> Option<DemoStatu
             Err(error) => (why, error_id) = (Some(error.to_string()), Some(error.id().to_owned())),
         }
     }
-    Some(DemoStatus { namespace, name: name.to_owned(), host: host.clone(), ready: why.is_none(), why, error_id, prediction })
+    Some(DemoStatus { namespace, name: name.to_owned(), host, ready: why.is_none(), why, error_id, prediction })
 }

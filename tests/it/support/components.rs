@@ -180,12 +180,16 @@ fn inference_services(world: &mut World) {
     }
 }
 
+/// KServe without Knative, as its configuration says.
+pub fn raw(world: &World) -> bool {
+    let deploy = world.find("", "configmaps", "kserve", "inferenceservice-config").and_then(|found| found["data"]["deploy"].as_str());
+    deploy.is_some_and(|text| text.contains("Standard") || text.contains("RawDeployment"))
+}
+
 /// The host under which the gateway knows an InferenceService: Knative's form, or KServe's own in raw mode.
 pub fn host(world: &World, namespace: &str, name: &str) -> String {
-    let deploy = world.find("", "configmaps", "kserve", "inferenceservice-config").and_then(|found| found["data"]["deploy"].as_str());
-    let raw = deploy.is_some_and(|text| text.contains("Standard") || text.contains("RawDeployment"));
     let domain = if world.domain.is_empty() { "example.com" } else { &world.domain };
-    if raw { format!("{name}-{namespace}.{domain}") } else { format!("{name}.{namespace}.{domain}") }
+    if raw(world) { format!("{name}-{namespace}.{domain}") } else { format!("{name}.{namespace}.{domain}") }
 }
 
 fn hook_keys(world: &World) -> Vec<Key> {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    components::host,
+    components::{host, raw},
     selectors::selects,
     store::{Key, World},
     workloads::{self, condition, conditions},
@@ -41,6 +41,9 @@ fn of_model(world: &mut World, key: &Key) {
     }
     let host = host(world, namespace, name);
     let entry = format!("{name}-predictor");
+    if raw(world) {
+        return of_raw_model(world, namespace, name, &host, &entry);
+    }
     let service = format!("{entry}-00001");
     let own = format!("{entry}.{namespace}.example.com");
     let at_gateway = json!({"spec": {"hosts": [host], "gateways": ["knative-serving/knative-local-gateway", "knative-serving/knative-ingress-gateway"]}});
@@ -51,11 +54,33 @@ fn of_model(world: &mut World, key: &Key) {
         "status": {"conditions": conditions(&[("Ready", true, "", "")])}});
     once(world, ("networking.internal.knative.dev", "ingresses"), namespace, "Ingress", &entry, &ingress);
     once(world, ("", "services"), namespace, "Service", &service, &json!({"spec": {"ports": [{"port": 80}]}}));
-    let pod_ready = world.keys("", "pods").iter().any(|pod| {
+    let ready = pod_ready(world, name);
+    slice(world, namespace, &service, ready);
+}
+
+/// Without Knative: KServe's Ingress of class istio, and the component's Service.
+fn of_raw_model(world: &mut World, namespace: &str, name: &str, host: &str, entry: &str) {
+    let backend = |service: &str| json!({"http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": {"service": {"name": service, "port": {"number": 80}}}}]}});
+    let rules: Vec<Value> = [host.to_owned(), host.replacen(name, entry, 1)]
+        .into_iter()
+        .map(|host| {
+            let mut rule = backend(entry);
+            rule["host"] = json!(host);
+            rule
+        })
+        .collect();
+    let ingress = json!({"apiVersion": "networking.k8s.io/v1", "spec": {"ingressClassName": "istio", "rules": rules}});
+    once(world, ("networking.k8s.io", "ingresses"), namespace, "Ingress", name, &ingress);
+    once(world, ("", "services"), namespace, "Service", entry, &json!({"spec": {"ports": [{"port": 80, "targetPort": 8080}]}}));
+    let ready = pod_ready(world, name);
+    slice(world, namespace, entry, ready);
+}
+
+fn pod_ready(world: &World, name: &str) -> bool {
+    world.keys("", "pods").iter().any(|pod| {
         let object = world.get(pod).cloned().unwrap_or_default();
         object["metadata"]["labels"]["serving.kserve.io/inferenceservice"] == json!(name) && condition(&object, "Ready") == Some("True")
-    });
-    slice(world, namespace, &service, pod_ready);
+    })
 }
 
 /// Made once per generation of the cluster: a test that changes or deletes it has broken the hop for good.

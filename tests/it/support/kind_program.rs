@@ -67,7 +67,7 @@ fn numbers(text: &str, key: &str) -> Vec<u16> {
 impl KindState {
     /// Makes the folder.
     pub fn new(folder: &Path) -> Self {
-        for sub in ["clusters", "configs", "calls", "script"] {
+        for sub in ["clusters", "configs", "calls", "script", "servers"] {
             fs_err::create_dir_all(folder.join(sub)).unwrap();
         }
         Self(folder.to_owned())
@@ -92,9 +92,20 @@ impl KindState {
         let configured =
             config.split("image").nth(1).and_then(|rest| rest.trim_start_matches(['"', ':', ' ']).split(['"', '\n', ',']).next());
         let image = configured.unwrap_or(image).to_owned();
-        let server = fs_err::read_to_string(self.0.join("server")).unwrap_or_default();
+        let server = fs_err::read_to_string(self.0.join("servers").join(name)).or_else(|_| fs_err::read_to_string(self.0.join("server")));
+        let server = server.unwrap_or_default();
         let api = server.rsplit(':').next().and_then(|port| port.trim().parse().ok()).unwrap_or_default();
         Some(ClusterRecord { name: name.to_owned(), serial: serial.parse().ok()?, image, config, api })
+    }
+
+    /// The cluster of this name has an API server of its own.
+    pub fn serve(&self, name: &str, server: &str) {
+        fs_err::write(self.0.join("servers").join(name), server).unwrap();
+    }
+
+    /// Whether it has one.
+    pub fn has_own_server(&self, name: &str) -> bool {
+        self.0.join("servers").join(name).exists()
     }
 
     /// Takes a cluster away, as removing its containers would.

@@ -8,6 +8,7 @@
 
 pub mod api_server;
 mod apply;
+pub mod beside;
 mod bundle_spec;
 mod components;
 mod cut;

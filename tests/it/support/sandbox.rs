@@ -104,7 +104,7 @@ impl Sandbox {
         let power = engine.clone();
         let mapped = move |state: &KindState| {
             let mut clusters = state.clusters();
-            clusters.retain(|cluster| !power.state().states.contains_key(&cluster.node()));
+            clusters.retain(|cluster| !power.state().states.contains_key(&cluster.node()) && !state.has_own_server(&cluster.name));
             let first = clusters.iter().position(|cluster| cluster.ports().next().is_some()).unwrap_or_default();
             (!clusters.is_empty()).then(|| clusters.swap_remove(first))
         };
