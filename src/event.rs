@@ -2,6 +2,7 @@
 
 mod moving;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,9 @@ pub enum EventKind {
         profile: String,
         /// Every stage, in plan order.
         stages: Vec<StageId>,
+        /// What each of them waits for.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        needs: BTreeMap<StageId, Vec<StageId>>,
     },
     /// A stage has all it needs and starts.
     StageStarted {

@@ -24,3 +24,4 @@ pub mod rules;
 pub mod stages;
 pub mod state;
 pub mod status;
+pub mod timeline;

@@ -47,7 +47,8 @@ certificates_end_soon() {
   kubectl -n kube-system get configmap kubeadm-config -o jsonpath='{.data.ClusterConfiguration}' >"$WORK/kubeadm" || return 1
   sed -i '/^certificateValidityPeriod/d' "$WORK/kubeadm"
   echo 'certificateValidityPeriod: 48h0m0s' >>"$WORK/kubeadm"
-  docker cp "$WORK/kubeadm" "$NODE:/tmp/kubeadm.yaml" >/dev/null && docker exec "$NODE" kubeadm certs renew all --config /tmp/kubeadm.yaml
+  # shellcheck disable=SC2016
+  docker exec -i "$NODE" sh -c 'cat >/root/two-days.yaml && kubeadm certs renew all --config /root/two-days.yaml' <"$WORK/kubeadm"
 }
 days_left() { # of the certificate that ends first
   docker exec "$NODE" kubeadm certs check-expiration --config /kind/kubeadm.conf -o json 2>/dev/null |

@@ -15,6 +15,7 @@ mod start;
 mod status;
 mod stop;
 mod story;
+mod timeline;
 mod up;
 
 use std::ffi::OsString;
@@ -89,6 +90,7 @@ async fn dispatch(app: &App) -> Result<Exit, Failure> {
         Verb::Down(arguments) => down::run(app, arguments).await,
         Verb::Status(arguments) => status::run(app, arguments).await,
         Verb::Predict(arguments) => predict::run(app, arguments).await,
+        Verb::Timeline(arguments) => timeline::run(app, arguments).await,
         Verb::Plan(arguments) => plan::run(app, arguments).await,
         Verb::Forward(command) => forward::run(app, command).await,
         Verb::Bundle(command) => bundle::run(app, command).await,
@@ -139,6 +141,7 @@ fn wants_json(cli: &Cli) -> bool {
         Verb::Reset(reset) => reset.output == EventsOutput::Json,
         Verb::Down(down) => down.output == EventsOutput::Json,
         Verb::Status(status) => status.output == TableOutput::Json,
+        Verb::Timeline(timeline) => timeline.output == crate::cli::TimelineOutput::Json,
         Verb::Plan(plan) => plan.output == PlanOutput::Json,
         Verb::Predict(predict) => predict.output == TextOutput::Json,
         Verb::Config(crate::cli::ConfigCommand::Show(show)) => show.output == TableOutput::Json,

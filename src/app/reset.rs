@@ -36,7 +36,7 @@ pub(super) async fn run(app: &App, arguments: &Reset) -> Result<Exit, Failure> {
     let mut state = session.begin()?;
     state.resetting = Some(if arguments.stack { ResetKind::Stack } else { ResetKind::Cluster });
     state.write(&paths.state)?;
-    story::told(app, arguments.output, Some(&paths.events), async |events| {
+    story::told(app, arguments.output, &paths, async |events| {
         story::started(events, verb, &session.plan);
         let settings = session.settings.clone();
         if let Some(kept) = kept {

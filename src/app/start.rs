@@ -19,7 +19,7 @@ pub(super) async fn run(app: &App, arguments: &Start) -> Result<Exit, Failure> {
     }
     let session = Session::again(app).await?;
     let plan = session.plan.clone().resumed();
-    story::told(app, arguments.output, Some(&paths.events), async |events| {
+    story::told(app, arguments.output, &paths, async |events| {
         story::started(events, "start", &plan);
         let Session { settings, paths, bundle, .. } = session;
         let context = Arc::new(Context::new(plan, settings, bundle, paths, events.clone(), state).resuming());

@@ -17,13 +17,14 @@ pub(super) async fn run(app: &App, arguments: &Stop) -> Result<Exit, Failure> {
     let (state, paths) = session::existing(app)?;
     session::ours(&state, "stopped")?;
     let _lock = super::story::lock(app, &paths, "stop", LOCK_PATIENCE).await?;
-    super::story::told(app, arguments.output, Some(&paths.events), async |events| {
+    super::story::told(app, arguments.output, &paths, async |events| {
         events.tell(EventKind::RunStarted {
             verb: "stop".into(),
             cluster: state.name.clone(),
             set: String::new(),
             profile: String::new(),
             stages: Vec::new(),
+            needs: std::collections::BTreeMap::new(),
         });
         let engine = connect(&app.settings.environment).await?;
         let nodes = engine.nodes(&state.name).await?;

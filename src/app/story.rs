@@ -1,6 +1,5 @@
 //! What the verbs that tell a story share: the stages as a runner, the printing of events, the end of a run.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,15 +40,15 @@ impl Runner for Stages {
     }
 }
 
-/// Tells a run from its work to its exit code, on the screen and in `events.jsonl`. The failure is told too: nobody prints it again.
+/// Tells a run from its work to its exit code, on the screen, in `events.jsonl` and in `timeline.html`. The failure is told too: nobody prints it again.
 pub(super) async fn told(
     app: &App,
     output: EventsOutput,
-    log: Option<&Path>,
+    paths: &ClusterPaths,
     work: impl AsyncFnOnce(&Emitter) -> Result<Option<Outcome>, Failure>,
 ) -> Result<Exit, Failure> {
     let (events, heard) = Emitter::new();
-    let printing = print(app, output, heard, log.and_then(|log| EventLog::open(log).ok()));
+    let printing = print(app, output, heard, EventLog::open(&paths.events).ok());
     let working = async {
         let result = work(&events).await;
         let took_ms = events.elapsed_ms();
@@ -63,6 +62,7 @@ pub(super) async fn told(
     };
     let (exit, printed) = tokio::join!(working, printing);
     printed?;
+    super::timeline::leave(paths);
     Ok(exit)
 }
 
@@ -74,6 +74,7 @@ pub(super) fn started(events: &Emitter, verb: &str, plan: &Plan) {
         set: plan.set.clone(),
         profile: plan.profile.clone(),
         stages: plan.stages.iter().map(|stage| stage.id.clone()).collect(),
+        needs: plan.stages.iter().map(|stage| (stage.id.clone(), stage.needs.clone())).collect(),
     });
 }
 

@@ -11,7 +11,7 @@ pub(super) async fn run(app: &App, arguments: &Up) -> Result<Exit, Failure> {
     let _lock = story::lock(app, &paths, "up", story::LOCK_PATIENCE).await?;
     let session = Session::open(app).await?;
     let state = session.begin()?;
-    story::told(app, arguments.output, Some(&paths.events), async |events| {
+    story::told(app, arguments.output, &paths, async |events| {
         story::started(events, "up", &session.plan);
         let context = story::context(session, state, events);
         story::stages(app, &context, events).await.map(Some)

@@ -18,6 +18,7 @@ mod parse;
 mod plan;
 mod predict;
 mod status;
+mod timeline;
 mod up;
 
 use std::path::PathBuf;
@@ -40,6 +41,7 @@ pub use parse::{Halt, parse};
 pub use plan::Plan;
 pub use predict::Predict;
 pub use status::Status;
+pub use timeline::{Timeline, TimelineOutput};
 pub use up::{Selection, SetVersion, Up};
 
 /// The whole command line.
@@ -99,6 +101,8 @@ pub enum Verb {
     Status(Status),
     /// Ask a model for a prediction through the gateway
     Predict(Predict),
+    /// Show how the last run went: when each stage was at work, what it waited for, what bounded it
+    Timeline(Timeline),
     /// Show what `up` would do, in what order; touches nothing
     Plan(Box<Plan>),
     /// Reach a service of the cluster on localhost by a tunnel

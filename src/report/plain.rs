@@ -55,7 +55,7 @@ impl Plain {
     pub fn event(&mut self, event: &Event) -> Vec<Line> {
         let mut lines = self.tick(event.elapsed_ms);
         match &event.kind {
-            EventKind::RunStarted { verb, cluster, set, profile, stages } => {
+            EventKind::RunStarted { verb, cluster, set, profile, stages, .. } => {
                 verb.clone_into(&mut self.verb);
                 cluster.clone_into(&mut self.cluster);
                 let mut facts = vec![format!("cluster {cluster}")];

@@ -27,6 +27,7 @@ fn run_started(verb: &str, cluster: &str, stages: &[&str]) -> Event {
             set: if verb == "up" { "kserve-0.20".into() } else { String::new() },
             profile: if verb == "up" { "serverless".into() } else { String::new() },
             stages: stages.iter().map(|name| stage(name)).collect(),
+            needs: std::collections::BTreeMap::new(),
         },
     )
 }

@@ -11,6 +11,7 @@ const ORDER: &[&str] = &[
     "bundle",
     "plan",
     "event",
+    "timeline",
     "fetch",
     "docker",
     "kind",
