@@ -86,7 +86,7 @@ async fn dispatch(app: &App) -> Result<Exit, Failure> {
         Verb::Up(arguments) => up::run(app, arguments).await,
         Verb::Stop(arguments) => stop::run(app, arguments).await,
         Verb::Start(arguments) => start::run(app, arguments).await,
-        Verb::Reset(arguments) => reset::run(app, arguments).await,
+        Verb::Reset(arguments) => Box::pin(reset::run(app, arguments)).await,
         Verb::Down(arguments) => down::run(app, arguments).await,
         Verb::Status(arguments) => status::run(app, arguments).await,
         Verb::Predict(arguments) => predict::run(app, arguments).await,

@@ -73,6 +73,16 @@ pub enum CatalogError {
         /// What is wrong.
         message: String,
     },
+    /// Resources in the configuration file for a container that is not there.
+    #[error("{place}: resources of {what}: {message}")]
+    Resources {
+        /// File, line and column.
+        place: String,
+        /// Component and container.
+        what: String,
+        /// What is wrong.
+        message: String,
+    },
     /// An overlay whose object is not in the manifests.
     #[error("overlay `{id}` of {component} matches no object")]
     OverlayUnmatched {
@@ -98,7 +108,7 @@ impl Explain for CatalogError {
     fn id(&self) -> &'static str {
         match self {
             Self::UnknownComponent { .. } | Self::UnknownVersion { .. } | Self::UnknownSet { .. } => "USAGE",
-            Self::Change { .. } | Self::Own { .. } => "CONFIG_INVALID",
+            Self::Change { .. } | Self::Resources { .. } | Self::Own { .. } => "CONFIG_INVALID",
             Self::Newer { .. } => "STATE_NEWER",
             Self::Yaml { .. } | Self::Object { .. } | Self::OverlayUnmatched { .. } => "MANIFEST_INVALID",
         }
@@ -109,6 +119,7 @@ impl Explain for CatalogError {
             | Self::UnknownVersion { .. }
             | Self::UnknownSet { .. }
             | Self::Change { .. }
+            | Self::Resources { .. }
             | Self::Own { .. } => Exit::Usage,
             Self::Newer { .. } => Exit::Prerequisite,
             Self::Yaml { .. } | Self::Object { .. } | Self::OverlayUnmatched { .. } => Exit::Verification,
@@ -121,6 +132,7 @@ impl Explain for CatalogError {
                 Some("`quickstart plan` shows what would be installed; pick one of the list".into())
             }
             Self::Own { .. } => Some("`quickstart plan -o manifests` tells without a cluster whether all can be used".into()),
+            Self::Resources { .. } => Some("correct the name; models have their own figures, in `spec.predictor.model.resources`".into()),
             Self::Change { .. } => Some("`quickstart plan -o manifests` prints every object with its kind, name and namespace".into()),
             _ => None,
         }

@@ -52,13 +52,13 @@ pub fn complete(shell: &str, words: Vec<OsString>, directory: &Path, names: Name
 
 fn with(names: Names) -> Command {
     let Names { clusters, samples, namespaces } = names;
-    let named = |arg: Arg, values: &[String]| {
+    let among = |arg: Arg, values: &[String]| {
         let values = values.to_vec();
         arg.add(ArgValueCandidates::new(move || values.iter().map(CompletionCandidate::new).collect()))
     };
-    let model = |verb: Command| verb.mut_arg("service", |arg| named(arg, &samples)).mut_arg("namespace", |arg| named(arg, &namespaces));
+    let model = |verb: Command| verb.mut_arg("service", |arg| among(arg, &samples)).mut_arg("namespace", |arg| among(arg, &namespaces));
     Cli::command()
-        .mut_arg("name", |arg| named(arg, &clusters))
+        .mut_arg("name", |arg| among(arg, &clusters))
         .mut_subcommand("predict", model)
         .mut_subcommand("doctor", |doctor| doctor.mut_subcommand("route", model))
 }

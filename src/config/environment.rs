@@ -32,6 +32,10 @@ pub struct Environment {
     pub docker_context: Option<String>,
     /// `DOCKER_CONFIG`: the folder of the docker client's configuration.
     pub docker_config: Option<PathBuf>,
+    /// `DOCKER_TLS_VERIFY` is there: DOCKER_HOST is spoken to in TLS.
+    pub docker_tls_verify: bool,
+    /// `DOCKER_CERT_PATH`: the folder of `ca.pem`, `cert.pem` and `key.pem`.
+    pub docker_cert_path: Option<PathBuf>,
     /// Proxies.
     pub proxies: Proxies,
     /// `NO_COLOR` is there.
@@ -87,6 +91,8 @@ impl Environment {
             docker_host: text("DOCKER_HOST"),
             docker_context: text("DOCKER_CONTEXT"),
             docker_config: path("DOCKER_CONFIG"),
+            docker_tls_verify: raw("DOCKER_TLS_VERIFY").is_some(),
+            docker_cert_path: path("DOCKER_CERT_PATH"),
             proxies: Proxies { http: proxy("http_proxy"), https: proxy("https_proxy"), all: proxy("all_proxy"), none: proxy("no_proxy") },
             no_color: raw("NO_COLOR").is_some(),
             term: text("TERM"),

@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_saphyr::{Error as YamlError, Location, Spanned};
 
-use super::{ClusterName, ConfigError, Profile, nearest};
+use super::{ClusterName, ConfigError, Ingress, Profile, Resources, nearest, resources};
 use crate::cli::{SetVersion, parse_duration};
 
 /// Taken from the current folder where `--config` is not given.
@@ -38,6 +38,10 @@ pub struct ConfigFile {
     pub demo: Option<bool>,
     /// `keepContext`.
     pub keep_context: Option<bool>,
+    /// `forward`.
+    pub forward: Option<Ingress>,
+    /// `resources`.
+    pub resources: Vec<Resources>,
     /// `patches`.
     pub patches: Vec<Change>,
     /// `manifests`, as written: they start at the file's folder.
@@ -75,6 +79,9 @@ struct Raw {
     node: Option<RawNode>,
     demo: Option<bool>,
     keep_context: Option<bool>,
+    forward: Option<Ingress>,
+    #[serde(default)]
+    resources: resources::All,
     #[serde(default)]
     patches: Vec<Change>,
     #[serde(default)]
@@ -135,6 +142,10 @@ impl ConfigFile {
             node_image: raw.node.and_then(|node| node.image),
             demo: raw.demo,
             keep_context: raw.keep_context,
+            forward: raw.forward,
+            resources: resources::read(raw.resources, |location| reader.place(location)).map_err(|(location, message)| {
+                reader.at(location, message, Some("write cpu as 500m or 2, memory as 256Mi or 1Gi".to_owned()))
+            })?,
             patches: raw.patches,
             manifests: raw.manifests,
         })
@@ -148,6 +159,10 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    fn place(&self, location: Location) -> String {
+        format!("{}:{}:{}", self.path.display(), location.line().max(1), location.column().max(1))
+    }
+
     fn at(&self, location: Location, message: String, hint: Option<String>) -> ConfigError {
         // A place that the parser does not know is reported as the first one.
         let (line, column) = (location.line().max(1), location.column().max(1));
@@ -226,7 +241,8 @@ mod tests {
     fn reads_every_key() {
         let file = read(
             "name: demo\nprofile: raw\nport: 9090\nversions:\n  kserve: v0.20.0\n  istio: 1.27\nset: kserve-0.20\nbundle: w.tar\n\
-             timeout: 20m\nnode: {image: \"kindest/node:v1.34.3\"}\ndemo: no\nkeepContext: true\n",
+             timeout: 20m\nnode: {image: \"kindest/node:v1.34.3\"}\ndemo: no\nkeepContext: true\nforward: tunnel\n\
+             resources:\n  istio:\n    discovery: {requests: {cpu: 1.50, memory: 1Gi}}\n",
         );
         assert_eq!(file.name.unwrap().as_str(), "demo");
         assert_eq!((file.profile, file.port), (Some(Profile::Raw), Some(9090)));
@@ -234,6 +250,9 @@ mod tests {
         assert_eq!(file.node_image.as_deref(), Some("kindest/node:v1.34.3"));
         assert_eq!((file.demo, file.keep_context), (Some(false), Some(true)));
         assert_eq!(file.versions["kserve"], "0.20.0");
+        assert_eq!(file.forward, Some(Ingress::Tunnel));
+        assert_eq!(file.resources[0].to_string(), "discovery requests.cpu=1.50 requests.memory=1Gi");
+        assert_eq!(file.resources[0].place, "q.yaml:16:16");
     }
 
     /// `istio: 1.30` without quotes is a number to YAML, and 1.3 is another version.
@@ -272,6 +291,9 @@ mod tests {
             ("profile: rwa", "q.yaml:1:10: `profile`: `rwa` is not one of the values"),
             ("name: Demo", "q.yaml:1:7: `name`: "),
             ("timeout: 15", "q.yaml:1:10: `timeout`: `15` has no unit"),
+            ("resources: {a: {b: {limits: {memory: 1 GB}}}}", "q.yaml:1:38: `resources.a.b.limits.memory`: `1 GB` is not a quantity"),
+            ("resources: {a: {b: {limit: {}}}}", "q.yaml:1:21: unknown key `limit`"),
+            ("forward: portmap", "q.yaml:1:10: `forward`: `portmap` is not one of the values"),
             ("versions:\n  kserve: \"\"", "q.yaml:2:11: `versions.kserve` is empty"),
         ] {
             let failure = refused(text);

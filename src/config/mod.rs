@@ -9,6 +9,7 @@ mod ingress;
 mod name;
 mod near;
 mod paths;
+mod resources;
 mod schema;
 mod settings;
 
@@ -19,6 +20,7 @@ pub use ingress::Ingress;
 pub use name::ClusterName;
 pub use near::nearest;
 pub use paths::{ClusterPaths, Paths};
+pub use resources::Resources;
 pub use schema::SCHEMA;
 pub use settings::{Origin, OwnManifest, Settings, Source};
 

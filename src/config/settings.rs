@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Serialize, Serializer};
 
-use super::{Change, ClusterName, ConfigError, ConfigFile, DEFAULT_FILE, Environment, Ingress, Paths, Profile, nearest};
+use super::{Change, ClusterName, ConfigError, ConfigFile, DEFAULT_FILE, Environment, Ingress, Paths, Profile, Resources, nearest};
 use crate::cli::{Cli, Selection, Span, Verb, parse_duration};
 
 /// What is meant.
@@ -44,6 +44,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// Run programs whose checksum is not known.
     pub accept_unpinned: bool,
+    /// What single containers ask for and may take.
+    pub resources: Vec<Resources>,
     /// Changes of objects, after all of ours.
     pub patches: Vec<Change>,
     /// Objects of the user's own, applied after all of ours.
@@ -161,7 +163,7 @@ impl Settings {
         let on = layers.value("on", flags.on.clone(), None, None);
         let demo = layers.value("demo", flags.without_demo.then_some(false), None, file.demo);
         let typed = flags.no_forward.then_some(Ingress::None).or(flags.forward.map(Ingress::from));
-        let forward = layers.value("forward", typed, None, None);
+        let forward = layers.value("forward", typed, None, file.forward);
         let keep_context = layers.value("keepContext", flags.keep_context.then_some(true), None, file.keep_context);
         let timeout = layers.value(
             "timeout",
@@ -180,6 +182,9 @@ impl Settings {
         let keep_context = layers.or("keepContext", keep_context, false);
         let Span(timeout) = layers.or("timeout", timeout, Span(Self::TIMEOUT));
         let accept_unpinned = layers.or("acceptUnpinned", accept_unpinned, false);
+        for resources in &file.resources {
+            layers.value(&format!("resources.{}", resources.component), None, None, Some(resources.to_string()));
+        }
         for change in &file.patches {
             let what = format!("{} {}", change.kind, change.name);
             layers.value(&format!("patches.{}", change.component), None, None, Some(what));
@@ -207,6 +212,7 @@ impl Settings {
             keep_context,
             timeout,
             accept_unpinned,
+            resources: file.resources,
             patches: file.patches,
             manifests,
             paths,
@@ -278,8 +284,22 @@ impl Layers<'_> {
 
     /// In the order of the fields, whatever order they were asked in.
     fn sorted(mut self) -> Vec<Origin> {
-        const ORDER: [&str; 13] =
-            ["name", "profile", "set", "versions", "port", "bundle", "node", "on", "demo", "forward", "keepContext", "timeout", "patches"];
+        const ORDER: [&str; 14] = [
+            "name",
+            "profile",
+            "set",
+            "versions",
+            "port",
+            "bundle",
+            "node",
+            "on",
+            "demo",
+            "forward",
+            "keepContext",
+            "timeout",
+            "resources",
+            "patches",
+        ];
         let place = |key: &str| {
             let top = key.split('.').next().unwrap_or_default();
             ORDER.iter().position(|known| *known == top).unwrap_or(ORDER.len())

@@ -18,6 +18,10 @@ pub struct EngineEnvironment {
     pub docker_context: Option<String>,
     /// DOCKER_CONFIG; `None` is `~/.docker`.
     pub docker_config_dir: Option<PathBuf>,
+    /// DOCKER_TLS_VERIFY is set.
+    pub tls_verify: bool,
+    /// DOCKER_CERT_PATH; `None` is the configuration's folder.
+    pub cert_path: Option<PathBuf>,
     /// Home directory.
     pub home: Option<PathBuf>,
     /// XDG_RUNTIME_DIR.
@@ -31,6 +35,8 @@ pub struct Endpoint {
     pub host: String,
     /// For people: `DOCKER_HOST`, ``docker context `colima` ``, `the default socket`.
     pub source: String,
+    /// The folder with `ca.pem`, and with `cert.pem` and `key.pem` where the engine wants to know who asks; `None`: it is not spoken to in TLS.
+    pub tls: Option<PathBuf>,
 }
 
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
@@ -47,10 +53,12 @@ impl Endpoint {
 
     async fn resolve_with_default(environment: &EngineEnvironment, default: &Path) -> Result<Self, DockerError> {
         let set = |value: &Option<String>| value.as_deref().map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned);
-        if let Some(host) = set(&environment.docker_host) {
-            return Self::usable(&host, "DOCKER_HOST");
-        }
         let directory = environment.docker_config_dir.clone().or_else(|| environment.home.as_ref().map(|home| home.join(".docker")));
+        if let Some(host) = set(&environment.docker_host) {
+            let wanted = environment.tls_verify || host.starts_with("https://");
+            let tls = environment.cert_path.clone().or(directory).filter(|_| wanted && !host.starts_with("unix://"));
+            return Self::usable(&host, "DOCKER_HOST", tls);
+        }
         let (context, source) = match (set(&environment.docker_context), &directory) {
             (Some(context), _) => (Some(context), "DOCKER_CONTEXT"),
             (None, Some(directory)) => (current_context(directory).await?, "docker's current context"),
@@ -61,13 +69,13 @@ impl Endpoint {
                 what: format!("context `{context}`"),
                 message: "there is no home directory to look for it in".into(),
             })?;
-            let host = context_host(&directory, &context).await?;
-            return Self::usable(&host, &format!("{source} `{context}`"));
+            let (host, tls) = context_host(&directory, &context).await?;
+            return Self::usable(&host, &format!("{source} `{context}`"), tls);
         }
         Ok(Self::usual(environment, default).await)
     }
 
-    fn usable(host: &str, source: &str) -> Result<Self, DockerError> {
+    fn usable(host: &str, source: &str, tls: Option<PathBuf>) -> Result<Self, DockerError> {
         let host = if host.contains("://") { host.to_owned() } else { format!("tcp://{host}") };
         let refuse = |message: &str| DockerError::Address { host: host.clone(), from: source.to_owned(), message: message.to_owned() };
         if host.starts_with("ssh://") {
@@ -76,7 +84,21 @@ impl Endpoint {
         if !["unix://", "tcp://", "http://", "https://"].iter().any(|scheme| host.starts_with(scheme)) {
             return Err(refuse("unknown scheme"));
         }
-        Ok(Self { host, source: source.to_owned() })
+        if let Some(missing) = tls.as_ref().map(|folder| folder.join("ca.pem")).filter(|file| !file.exists()) {
+            return Err(refuse(&format!("it is to be spoken to in TLS, and there is no {}", missing.display())));
+        }
+        Ok(Self { host, source: source.to_owned(), tls })
+    }
+
+    /// For the docker command, which knows no `https://`.
+    pub fn docker_host(&self) -> String {
+        self.host.strip_prefix("https://").map_or_else(|| self.host.clone(), |rest| format!("tcp://{rest}"))
+    }
+
+    /// What the docker command needs beside DOCKER_HOST: a context's certificates, which it does not look for once DOCKER_HOST is set.
+    pub fn tls_variables(&self) -> Vec<(String, String)> {
+        let Some(folder) = &self.tls else { return Vec::new() };
+        vec![("DOCKER_TLS_VERIFY".into(), "1".into()), ("DOCKER_CERT_PATH".into(), folder.display().to_string())]
     }
 
     async fn usual(environment: &EngineEnvironment, default: &Path) -> Self {
@@ -85,12 +107,15 @@ impl Endpoint {
             sockets.push((home.join(".docker/run/docker.sock"), "Docker Desktop's socket"));
             sockets.push((home.join(".colima/default/docker.sock"), "Colima's socket"));
             sockets.push((home.join(".rd/docker.sock"), "Rancher Desktop's socket"));
+            sockets.push((home.join(".config/colima/default/docker.sock"), "Colima's socket"));
             sockets.push((home.join(".orbstack/run/docker.sock"), "OrbStack's socket"));
+            sockets.push((home.join(".local/share/containers/podman/machine/podman.sock"), "Podman's socket"));
         }
         if let Some(runtime) = &environment.xdg_runtime_dir {
             sockets.push((runtime.join("docker.sock"), "rootless Docker's socket"));
             sockets.push((runtime.join("podman/podman.sock"), "Podman's socket"));
         }
+        sockets.push((PathBuf::from("/run/podman/podman.sock"), "Podman's socket"));
         let mut there = None;
         for (path, source) in &sockets {
             if !fs::try_exists(path).await.unwrap_or(false) {
@@ -107,7 +132,7 @@ impl Endpoint {
     }
 
     fn at(path: &Path, source: &str) -> Self {
-        Self { host: format!("unix://{}", path.display()), source: source.to_owned() }
+        Self { host: format!("unix://{}", path.display()), source: source.to_owned(), tls: None }
     }
 }
 
@@ -116,14 +141,25 @@ async fn current_context(directory: &Path) -> Result<Option<String>, DockerError
     Ok(configuration.get("currentContext").and_then(Value::as_str).filter(|name| !name.is_empty()).map(str::to_owned))
 }
 
-/// A context lies in a folder named by the sum of its name.
-async fn context_host(directory: &Path, context: &str) -> Result<String, DockerError> {
+/// A context's address and its certificates: both lie in folders named by the sum of its name.
+async fn context_host(directory: &Path, context: &str) -> Result<(String, Option<PathBuf>), DockerError> {
     let folder = hex::encode(Sha256::digest(context.as_bytes()));
-    let meta = directory.join("contexts/meta").join(folder).join("meta.json");
+    let meta = directory.join("contexts/meta").join(&folder).join("meta.json");
     let refuse = |message: String| DockerError::Context { what: format!("context `{context}`"), message };
     let value = json(&meta).await?.ok_or_else(|| refuse(format!("there is no {}", meta.display())))?;
     let host = value.pointer("/Endpoints/docker/Host").and_then(Value::as_str).filter(|host| !host.is_empty());
-    host.map(str::to_owned).ok_or_else(|| refuse("it has no docker endpoint".into()))
+    let host = host.map(str::to_owned).ok_or_else(|| refuse("it has no docker endpoint".into()))?;
+    if host.starts_with("unix://") {
+        return Ok((host, None));
+    }
+    if value.pointer("/Endpoints/docker/SkipTLSVerify").and_then(Value::as_bool) == Some(true) {
+        return Err(refuse(
+            "it says that the engine's certificate is not to be checked (SkipTLSVerify); make it again with the engine's ca.pem".into(),
+        ));
+    }
+    let certificates = directory.join("contexts/tls").join(folder).join("docker");
+    let there = fs::try_exists(&certificates).await.unwrap_or(false);
+    Ok((host, Some(certificates).filter(|_| there)))
 }
 
 async fn json(path: &Path) -> Result<Option<Value>, DockerError> {
@@ -136,80 +172,5 @@ async fn json(path: &Path) -> Result<Option<Value>, DockerError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::Explain;
-
-    struct Home(tempfile::TempDir);
-
-    impl Home {
-        fn new() -> Self {
-            Self(tempfile::tempdir().unwrap())
-        }
-        fn write(&self, path: &str, text: &str) {
-            let path = self.0.path().join(path);
-            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-            fs_err::write(path, text).unwrap();
-        }
-        fn context(&self, name: &str, host: &str) {
-            let folder = hex::encode(Sha256::digest(name.as_bytes()));
-            let meta = serde_json::json!({"Name": name, "Metadata": {}, "Endpoints": {"docker": {"Host": host, "SkipTLSVerify": false}}});
-            self.write(&format!(".docker/contexts/meta/{folder}/meta.json"), &meta.to_string());
-        }
-        fn environment(&self) -> EngineEnvironment {
-            EngineEnvironment { home: Some(self.0.path().to_owned()), ..EngineEnvironment::default() }
-        }
-        async fn resolve(&self, environment: &EngineEnvironment) -> Result<Endpoint, DockerError> {
-            Endpoint::resolve_with_default(environment, &self.0.path().join("default.sock")).await
-        }
-    }
-
-    #[tokio::test]
-    async fn docker_host_wins_over_contexts_and_contexts_over_sockets() {
-        let home = Home::new();
-        home.context("colima", "unix:///colima.sock");
-        home.context("other", "tcp://10.0.0.2:2375");
-        home.write(".docker/config.json", r#"{"currentContext":"colima","auths":{}}"#);
-        let mut environment = home.environment();
-        let endpoint = home.resolve(&environment).await.unwrap();
-        assert_eq!((endpoint.host.as_str(), endpoint.source.as_str()), ("unix:///colima.sock", "docker's current context `colima`"));
-        environment.docker_context = Some("other".into());
-        assert_eq!(home.resolve(&environment).await.unwrap().host, "tcp://10.0.0.2:2375");
-        environment.docker_host = Some("unix:///mine.sock".into());
-        let endpoint = home.resolve(&environment).await.unwrap();
-        assert_eq!(endpoint, Endpoint { host: "unix:///mine.sock".into(), source: "DOCKER_HOST".into() });
-        environment.docker_host = Some(String::new());
-        environment.docker_context = Some("default".into());
-        assert!(home.resolve(&environment).await.unwrap().host.ends_with("/default.sock"));
-    }
-
-    #[tokio::test]
-    async fn a_dead_default_socket_does_not_hide_a_living_one() {
-        let home = Home::new();
-        let environment = home.environment();
-        assert_eq!(home.resolve(&environment).await.unwrap().source, "the default socket");
-        home.write("default.sock", "");
-        let colima = home.0.path().join(".colima/default/docker.sock");
-        fs_err::create_dir_all(colima.parent().unwrap()).unwrap();
-        let _listener = tokio::net::UnixListener::bind(&colima).unwrap();
-        let endpoint = home.resolve(&environment).await.unwrap();
-        assert_eq!((endpoint.host, endpoint.source.as_str()), (format!("unix://{}", colima.display()), "Colima's socket"));
-    }
-
-    #[tokio::test]
-    async fn ssh_is_refused_with_a_way_around_and_a_lost_context_is_named() {
-        let home = Home::new();
-        let mut environment = home.environment();
-        environment.docker_host = Some("ssh://me@far".into());
-        let error = home.resolve(&environment).await.unwrap_err();
-        assert_eq!(error.id(), "ENGINE_ADDRESS");
-        assert!(error.hint().unwrap().contains("ssh -NL"));
-        environment.docker_host = None;
-        environment.docker_context = Some("gone".into());
-        let error = home.resolve(&environment).await.unwrap_err();
-        assert!(error.to_string().contains("context `gone`"), "{error}");
-        home.write(".docker/config.json", "{");
-        environment.docker_context = None;
-        assert!(home.resolve(&environment).await.unwrap_err().to_string().contains("config.json"));
-    }
-}
+#[path = "endpoint_tests.rs"]
+mod tests;

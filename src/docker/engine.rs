@@ -3,9 +3,9 @@
 use std::future::Future;
 use std::time::Duration;
 
-use bollard::Docker;
 use bollard::errors::Error as Bollard;
 use bollard::models::{SystemInfo, SystemVersion};
+use bollard::{API_DEFAULT_VERSION, Docker};
 
 use super::{DockerError, Endpoint};
 
@@ -63,7 +63,7 @@ impl Engine {
     /// Pings for at most 15 seconds, agrees on an API version, and refuses an engine that is too old for kind.
     pub async fn connect(endpoint: &Endpoint) -> Result<Self, DockerError> {
         let failed = |error: &Bollard| DockerError::from_bollard("ask the engine", error, &endpoint.host, &endpoint.source);
-        let docker = Docker::connect_with_host(&endpoint.host).map_err(|error| failed(&error))?.with_timeout(PING_TIMEOUT);
+        let docker = open(endpoint).map_err(|error| failed(&error))?.with_timeout(PING_TIMEOUT);
         let unreachable =
             |message: String| DockerError::Unreachable { host: endpoint.host.clone(), from: endpoint.source.clone(), message };
         let asked = tokio::time::timeout(PING_TIMEOUT, async {
@@ -123,6 +123,17 @@ impl Engine {
 
     pub(super) fn error(&self, what: &str, error: &Bollard) -> DockerError {
         DockerError::from_bollard(what, error, &self.endpoint.host, &self.endpoint.source)
+    }
+}
+
+/// Without certificates of its own bollard would take those of its process's environment.
+fn open(endpoint: &Endpoint) -> Result<Docker, Bollard> {
+    match &endpoint.tls {
+        None => Docker::connect_with_host(&endpoint.host),
+        Some(folder) => {
+            let [key, certificate, authority] = ["key.pem", "cert.pem", "ca.pem"].map(|name| folder.join(name));
+            Docker::connect_with_ssl(&endpoint.host, &key, &certificate, &authority, PING_TIMEOUT.as_secs(), API_DEFAULT_VERSION)
+        }
     }
 }
 
@@ -201,7 +212,7 @@ mod tests {
                 }
             }
         });
-        Endpoint { host: format!("unix://{}", path.display()), source: "a test".into() }
+        Endpoint { host: format!("unix://{}", path.display()), source: "a test".into(), tls: None }
     }
 
     #[tokio::test]
@@ -222,10 +233,10 @@ mod tests {
         let endpoint = fake(folder.path(), None);
         let error = Engine::connect(&endpoint).await.unwrap_err();
         assert_eq!((error.id(), error.to_string().contains("no answer within 15 s")), ("ENGINE_UNREACHABLE", true), "{error}");
-        let missing = Endpoint { host: format!("unix://{}/none.sock", folder.path().display()), source: "DOCKER_HOST".into() };
+        let missing = Endpoint { host: format!("unix://{}/none.sock", folder.path().display()), source: "DOCKER_HOST".into(), tls: None };
         let error = Engine::connect(&missing).await.unwrap_err();
         assert!(error.to_string().contains("none.sock (from DOCKER_HOST)"), "{error}");
-        let refused = Endpoint { host: "tcp://127.0.0.1:1".into(), source: "DOCKER_HOST".into() };
+        let refused = Endpoint { host: "tcp://127.0.0.1:1".into(), source: "DOCKER_HOST".into(), tls: None };
         assert_eq!(Engine::connect(&refused).await.unwrap_err().id(), "ENGINE_UNREACHABLE");
     }
 }

@@ -168,7 +168,7 @@ mod tests {
     }
 
     fn local() -> Endpoint {
-        Endpoint { host: "unix:///var/run/docker.sock".into(), source: "the default socket".into() }
+        Endpoint { host: "unix:///var/run/docker.sock".into(), source: "the default socket".into(), tls: None }
     }
 
     #[test]

@@ -36,7 +36,8 @@ async fn run(staging: &Staging, settings: &Settings, engine: &Engine, program: O
     }
     let missing = || Failure::new("KIND_MISSING", Exit::Prerequisite, "there is no kind program to export the nodes' logs with");
     let program = program.ok_or_else(missing)?;
-    let kind = Kind::new(program.clone(), &engine.endpoint().host, &proxies(&settings.environment), &[]);
+    let endpoint = engine.endpoint();
+    let kind = Kind::new(program.clone(), &endpoint.docker_host(), &proxies(&settings.environment), &endpoint.tls_variables());
     let raw = staging.raw();
     let late = |what: String| Failure::new("KIND_TIMEOUT", Exit::Deadline, what);
     tokio::select! {

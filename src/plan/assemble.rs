@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Plan, Wave, component_waves, foundation};
+use super::{Plan, Wave, component_waves, foundation, resources};
 use crate::catalog::{CatalogError, Object, RestMap, embedded, patch, patch_text, yaml};
 
 /// Manifest texts by component and file name.
@@ -83,6 +83,7 @@ pub fn assemble(plan: &Plan, texts: &Texts) -> Result<Assembled, CatalogError> {
         }
         embedded::overlays(&component.name)?.apply(&mut objects, plan.is_local())?;
         adjust(plan, &component.name, &mut objects)?;
+        resources::put(plan, &component.name, &mut objects)?;
         change(plan, &component.name, &mut objects)?;
         runtimes.extend(objects.extract_if(.., |object| object.gvk.kind == "ClusterServingRuntime"));
         components.insert(component.name.clone(), objects);

@@ -9,7 +9,7 @@ use super::stage::{Demo, Plan, PlannedBundle, PlannedComponent, PlannedFile, Pla
 use super::{Check, Probe, StageId, graph, host};
 use crate::bundle::{GROUPS, Index};
 use crate::catalog::{Catalog, CatalogError, Choice, embedded};
-use crate::config::{Change, Ingress, Settings};
+use crate::config::{Change, Ingress, Resources, Settings};
 
 /// The node port that kind's mapping and the overlay of istio-ingressgateway agree on.
 pub const GATEWAY_NODE_PORT: u16 = 31080;
@@ -28,6 +28,7 @@ pub fn build(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>) -> 
     let target = target(settings, catalog, bundle, set.kubernetes.default.as_deref())?;
     let components: Vec<PlannedComponent> = choices.iter().map(|choice| component(choice, bundle)).collect();
     let changes = changes(settings, &components)?;
+    let resources = resources(settings, &components)?;
     let demo = settings.demo.then(|| demo(&profile, bundle));
     let ingress_port = match (&target, settings.forward) {
         (Target::Existing { .. }, Ingress::Mapped) => {
@@ -51,6 +52,7 @@ pub fn build(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>) -> 
         components,
         stages,
         patches: bundle.map(|index| index.patches.clone()).unwrap_or_default(),
+        resources,
         changes,
         manifests: settings.manifests.clone(),
         kind_settings: bundle.map(|index| index.kind_settings.clone()).unwrap_or_default(),
@@ -85,6 +87,17 @@ fn changes(settings: &Settings, components: &[PlannedComponent]) -> Result<Vec<C
             Ok(change.clone())
         })
         .collect()
+}
+
+/// The configuration file's resources; those of a component that is not there are refused.
+fn resources(settings: &Settings, components: &[PlannedComponent]) -> Result<Vec<Resources>, CatalogError> {
+    let known: Vec<&str> = components.iter().map(|component| component.name.as_str()).collect();
+    if let Some(wanted) = settings.resources.iter().find(|wanted| !known.contains(&wanted.component.as_str())) {
+        let message = format!("there is no component `{}` (there are {})", wanted.component, known.join(", "));
+        let what = format!("container {}", wanted.container);
+        return Err(CatalogError::Resources { place: wanted.place.clone(), what, message });
+    }
+    Ok(settings.resources.clone())
 }
 
 fn target(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>, kubernetes: Option<&str>) -> Result<Target, CatalogError> {

@@ -7,6 +7,7 @@ mod checks;
 mod graph;
 mod host;
 mod id;
+mod resources;
 mod resume;
 mod stage;
 mod wave;

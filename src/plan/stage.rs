@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Check, StageId};
 use crate::bundle::{KindSettings, Patch, Substitute};
-use crate::config::{Change, Ingress, Origin, OwnManifest};
+use crate::config::{Change, Ingress, Origin, OwnManifest, Resources};
 
 /// Everything that `up` would do. Made without I/O, clock or cluster.
 #[derive(Clone, Debug, Serialize)]
@@ -26,6 +26,9 @@ pub struct Plan {
     pub stages: Vec<Stage>,
     /// Changes that only this bundle's stand-ins need.
     pub patches: Vec<Patch>,
+    /// Resources of the configuration file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<Resources>,
     /// Changes of the configuration file; the last ones to be applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,

@@ -62,6 +62,9 @@ pub fn plan_tree(plan: &Plan, palette: Palette) -> String {
     for line in crate::state::patches(plan) {
         let _ = writeln!(out, "bundle's own change: {line}");
     }
+    for resources in &plan.resources {
+        let _ = writeln!(out, "your resources: {}: {resources}", resources.component);
+    }
     for change in &plan.changes {
         let _ = writeln!(out, "your change: {}: {} {}", change.component, change.kind, change.name);
     }

@@ -8,6 +8,8 @@ use crate::error::Exit;
 const OTHER_WORDS: &[&str] = &[
     "DOCKER_HOST",
     "DOCKER_CONTEXT",
+    "DOCKER_TLS_VERIFY",
+    "DOCKER_CERT_PATH",
     "NO_PROXY",
     "HTTP_PROXY",
     "HTTPS_PROXY",

@@ -99,7 +99,8 @@ async fn ours(ctx: &Context, node_image: &str, port: u16, cancel: &CancellationT
 
 /// kind with the engine and the proxies that we use ourselves.
 pub(super) fn driver(ctx: &Context) -> Result<Kind, Failure> {
-    Ok(Kind::new(ctx.kind()?.clone(), &ctx.engine()?.endpoint().host, &proxies(&ctx.settings.environment), &[]))
+    let endpoint = ctx.engine()?.endpoint();
+    Ok(Kind::new(ctx.kind()?.clone(), &endpoint.docker_host(), &proxies(&ctx.settings.environment), &endpoint.tls_variables()))
 }
 
 /// The environment's proxies in kind's form.

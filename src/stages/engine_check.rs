@@ -18,6 +18,8 @@ fn engine_environment(environment: &crate::config::Environment) -> EngineEnviron
         docker_host: environment.docker_host.clone(),
         docker_context: environment.docker_context.clone(),
         docker_config_dir: environment.docker_config.clone(),
+        tls_verify: environment.docker_tls_verify,
+        cert_path: environment.docker_cert_path.clone(),
         home: environment.home.clone(),
         xdg_runtime_dir: environment.xdg_runtime_dir.clone(),
     }

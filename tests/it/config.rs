@@ -225,6 +225,36 @@ async fn a_patch_of_the_file_reaches_the_object_and_one_that_meets_nothing_is_re
     crate::small::refused(machine.up(&["--config", given[1]]).await, 2, "CONFIG_INVALID");
 }
 
+/// Figures for a container reach every workload of the component that has one of that name, and nothing else of it changes; those for a
+/// container or component that is not there are refused at their place, before anything is made.
+#[tokio::test]
+async fn resources_reach_their_container_or_are_refused_at_their_place() {
+    let machine = crate::small::Machine::new().await;
+    let file = machine.path().join("lean.yaml");
+    let given = ["--config", &file.display().to_string()];
+    let text = "resources:\n  istio:\n    discovery:\n      requests: {cpu: 77m}\n      limits: {memory: 1Gi}\n";
+    fs_err::write(&file, text).unwrap();
+    let tree = machine.quickstart(&[&["plan", "--bundle", &machine.bundle][..], &given].concat()).await.expect(0);
+    assert!(tree.stdout.contains("your resources: istio: discovery requests.cpu=77m limits.memory=1Gi"), "{}", tree.text());
+    machine.up(&given).await.expect(0);
+    let istiod = machine.server.get("/apis/apps/v1/namespaces/istio-system/deployments/istiod").unwrap();
+    let resources = &istiod["spec"]["template"]["spec"]["containers"][0]["resources"];
+    assert_eq!((&resources["requests"]["cpu"], &resources["limits"]["memory"]), (&"77m".into(), &"1Gi".into()), "{resources}");
+    assert_eq!(resources["requests"]["memory"], "256Mi", "the overlay's figure stays: {resources}");
+    machine.quickstart(&["down"]).await.expect(0);
+    for (was, is, word) in [
+        ("discovery:", "discover:", "there are discovery"),
+        ("istio:", "istoi:", "there are cert-manager, istio"),
+        ("77m", "77mb", "`77mb` is not a quantity"),
+    ] {
+        fs_err::write(&file, text.replacen(was, is, 1)).unwrap();
+        let output = crate::small::refused(machine.up(&given).await, 2, "CONFIG_INVALID");
+        assert!(output.stderr.contains(word), "{word}: {}", output.text());
+        assert!(output.stderr.contains("lean.yaml:4:"), "{}", output.text());
+        assert!(machine.kind.state.clusters().is_empty(), "nothing was made");
+    }
+}
+
 /// Objects of the user's own come after everything that they may need; what is wrong with them is told before anything is made.
 #[tokio::test]
 async fn own_manifests_are_applied_last() {

@@ -15,6 +15,7 @@ mod doctor;
 mod doctor_fix;
 mod doctor_route;
 mod down;
+mod engines;
 mod errors;
 mod forward;
 mod help;

@@ -52,6 +52,7 @@ fn plan(edges: &[(usize, usize)], count: usize) -> Plan {
         components: Vec::new(),
         stages,
         patches: Vec::new(),
+        resources: Vec::new(),
         changes: Vec::new(),
         manifests: Vec::new(),
         kind_settings: crate::bundle::KindSettings::default(),

@@ -35,6 +35,7 @@ mod selectors;
 mod spdy;
 mod status;
 pub mod store;
+pub mod tls_engine;
 pub mod tls_proxy;
 mod validation;
 mod webhooks;
