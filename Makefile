@@ -37,7 +37,7 @@ chaos: ## faults on the lab's cluster, each with its expected outcome and an up 
 bench: ## up against the documented serial sequence on the same images (BENCH_RUNS=1)
 	@scripts/bench.sh
 
-dist: build ## the program with licence, manual page and completions as target/dist/*.tar.gz
+dist: ## a static program with licence, manual page and completions as target/dist/*.tar.gz, and SHA256SUMS (needs musl-tools)
 	@scripts/dist.sh
 
 lab: build ## build the whole stack from source and write the bundle
