@@ -2,7 +2,7 @@
 SHELL := bash
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help up build check test chaos-wire lint fuzz e2e chaos bench dist lab lab-check lab-clean
+.PHONY: help up build check test chaos-wire lint fuzz registry e2e chaos bench dist lab lab-check lab-clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ lint: ## format, clippy, shellcheck
 
 fuzz: ## feed every parser with mutations, each for SECONDS=60 (needs cargo-fuzz)
 	@scripts/fuzz.sh $(or $(SECONDS),60) $(TARGETS)
+
+registry: build ## bundles out of a real container registry on 127.0.0.1 (Debian's docker-registry)
+	@scripts/registry.sh
 
 e2e: ## the real thing on the lab's bundle: up, status, predict, second up, down, with assertions
 	@scripts/e2e.sh

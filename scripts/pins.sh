@@ -4,7 +4,7 @@
 #   scripts/pins.sh [--write] [--catalog FILE]
 #
 # Downloads each file from all of its addresses and hashes it, downloads kind's binaries and compares them with the sums published
-# beside them, asks the registries for the digest and the architectures of each image. Nothing but the catalog is written.
+# beside them, hashes the demo's model, asks the registries for the digest and the architectures of each image. Nothing but the catalog is written.
 # A pin that was null and is found is reported, and is no mismatch. Run it on a machine that reaches the download sites.
 # Exit codes: 0 all pins hold, or were written · 1 a pin differs (without --write), or the addresses of one file disagree
 #             2 usage · 3 PyYAML is missing, or an address did not answer.
@@ -213,6 +213,25 @@ def check_binary(binary, catalog, report):
         print(f"ok       {label}")
 
 
+def check_model(model, catalog, report):
+    label, sums = f"model {model['name']}", set()
+    try:
+        sums = {digest_of(url)[0] for url in model["urls"]}
+    except ERRORS as error:
+        report.failed(label, error)
+        return
+    if len(sums) > 1:
+        report.conflict(f"{label}: its addresses carry different files: {', '.join(sorted(sums))}")
+        return
+    total = sums.pop()
+    if report.differs(f"{label} sha256", model["sha256"], total):
+        anchor = re.compile(r"- name: " + re.escape(model["name"]) + r"\s*$")
+        catalog.put(anchor, "sha256", f'"{total}"')
+        catalog.put(anchor, "reason", "null")
+    else:
+        print(f"ok       {label}")
+
+
 def check_image(image, catalog, report):
     reference = image["reference"]
     try:
@@ -246,6 +265,8 @@ def main(path, write):
                 check_file(f"{component['name']} {version['version']} {pin['name']}", pin, catalog, report)
             for image in version["images"]:
                 check_image(image, catalog, report)
+    for model in content["models"]:
+        check_model(model, catalog, report)
     for version in content["kind"]["versions"]:
         for binary in version["binaries"]:
             check_binary(binary, catalog, report)

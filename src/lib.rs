@@ -19,6 +19,7 @@ pub mod lifecycle;
 pub mod logs;
 pub mod plan;
 pub mod predict;
+pub mod registry;
 pub mod report;
 pub mod rules;
 pub mod stages;

@@ -5,16 +5,24 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use super::spec::{group_path, manifest_path, model_path, rank};
-use super::write::{SavedImages, Sources};
-use super::{BundleError, CATALOG_PATH, Entry, Image, Index, KIND_PATH, NODE_PATH, Node, Spec, VERSION, archive};
+use super::write::{Saved, SavedImages, Sources};
+use super::{BundleError, CATALOG_PATH, Entry, Image, Index, KIND_PATH, NODE_PATH, Node, OciArchive, Spec, VERSION, archive};
 
 /// Where the bytes of an entry come from.
 pub(super) enum Source {
     Text(String),
     File { path: PathBuf, field: String },
+    Oci { archive: OciArchive, field: String },
 }
 
 impl Source {
+    fn images(saved: &SavedImages, field: String) -> Self {
+        match &saved.archive {
+            Saved::File(path) => Self::File { path: path.clone(), field },
+            Saved::Oci(archive) => Self::Oci { archive: archive.clone(), field },
+        }
+    }
+
     pub(super) fn open(&self) -> Result<(Box<dyn Read + '_>, u64), BundleError> {
         match self {
             Self::Text(text) => Ok((Box::new(text.as_bytes()), text.len() as u64)),
@@ -23,20 +31,21 @@ impl Source {
                 let size = file.metadata().map_err(|error| self.unusable(&error))?.len();
                 Ok((Box::new(file), size))
             }
+            Self::Oci { archive, .. } => Ok((Box::new(archive.open()), archive.size())),
         }
     }
 
     pub(super) fn unusable(&self, error: &io::Error) -> BundleError {
         let field = match self {
             Self::Text(_) => CATALOG_PATH,
-            Self::File { field, .. } => field,
+            Self::File { field, .. } | Self::Oci { field, .. } => field,
         };
         BundleError::field(field, error.to_string())
     }
 
     pub(super) fn path(&self, entry: &Entry) -> PathBuf {
         match self {
-            Self::Text(_) => PathBuf::from(&entry.path),
+            Self::Text(_) | Self::Oci { .. } => PathBuf::from(&entry.path),
             Self::File { path, .. } => path.clone(),
         }
     }
@@ -60,7 +69,7 @@ pub(super) fn plan(spec: &Spec, sources: &Sources) -> Result<Vec<(String, Source
     if let Some(node) = &spec.node {
         let saved = sources.node.as_ref().ok_or_else(|| BundleError::field("node", "its image was not saved"))?;
         holds(saved, &node.local, "node.local")?;
-        plan.push((NODE_PATH.to_owned(), Source::File { path: saved.archive.clone(), field: "node".into() }));
+        plan.push((NODE_PATH.to_owned(), Source::images(saved, "node".into())));
     }
     if let Some(model) = &spec.model {
         let path = model_path(&model.name, &model.path).ok_or_else(|| BundleError::field("model.path", "names no file"))?;
@@ -77,7 +86,7 @@ pub(super) fn plan(spec: &Spec, sources: &Sources) -> Result<Vec<(String, Source
         for (at, image) in spec.images.iter().enumerate().filter(|(_, image)| image.group == group) {
             inside.check(&image.local, &format!("images[{at}].local"))?;
         }
-        plan.push((group_path(group), Source::File { path: saved.archive.clone(), field }));
+        plan.push((group_path(group), Source::images(saved, field)));
     }
     Ok(plan)
 }
@@ -90,15 +99,22 @@ struct Tags<'a> {
 
 impl<'a> Tags<'a> {
     fn of(saved: &'a SavedImages) -> Result<Self, BundleError> {
-        let names = archive::tags(&saved.archive)?.iter().map(|name| archive::short(name)).collect();
-        Ok(Self { saved, names })
+        let names = match &saved.archive {
+            Saved::File(path) => archive::tags(path)?,
+            Saved::Oci(archive) => archive.names(),
+        };
+        Ok(Self { saved, names: names.iter().map(|name| archive::short(name)).collect() })
     }
 
     fn check(&self, local: &str, field: &str) -> Result<(), BundleError> {
         if self.names.contains(&archive::short(local)) {
             return Ok(());
         }
-        Err(BundleError::field(field, format!("{local} is not in {}", self.saved.archive.display())))
+        let place = match &self.saved.archive {
+            Saved::File(path) => path.display().to_string(),
+            Saved::Oci(_) => "what was read from registries".to_owned(),
+        };
+        Err(BundleError::field(field, format!("{local} is not in {place}")))
     }
 }
 
@@ -138,6 +154,8 @@ pub(super) fn index(spec: &Spec, sources: &Sources) -> Result<Index, BundleError
     if let Some(model) = &mut model {
         model.path = model_path(&model.name, &model.path).unwrap_or_default();
     }
+    let mut origins = sources.origins.clone();
+    origins.sort();
     Ok(Index {
         version: VERSION,
         name: spec.name.clone(),
@@ -152,5 +170,6 @@ pub(super) fn index(spec: &Spec, sources: &Sources) -> Result<Index, BundleError
         model,
         patches: spec.patches.clone(),
         kind_settings: spec.kind_settings.clone(),
+        origins,
     })
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::spec::rank;
-use super::{Index, KindSettings, Patch, Substitute};
+use super::{Index, KindSettings, Origin, Patch, Substitute};
 
 /// A bundle in few words.
 #[derive(Clone, Debug, Serialize)]
@@ -60,6 +60,9 @@ pub struct NodeSummary {
     pub id: String,
     /// What it really is.
     pub substitute: Option<Substitute>,
+    /// What of a registry it is, where it was read from one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
 }
 
 /// A manifest in few words.
@@ -88,11 +91,15 @@ pub struct ImageSummary {
     pub id: String,
     /// What it really is.
     pub substitute: Option<Substitute>,
+    /// What of a registry it is, where it was read from one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
 }
 
 /// Says what a bundle holds.
 pub fn describe(index: &Index) -> Summary {
     let file = |path: &str| index.files.iter().find(|entry| entry.path == path);
+    let origin = |reference: &str| index.origins.iter().find(|origin| origin.reference == reference).cloned();
     let mut images: Vec<ImageSummary> = index
         .images
         .iter()
@@ -101,6 +108,7 @@ pub fn describe(index: &Index) -> Summary {
             group: image.group.clone(),
             id: image.id.clone(),
             substitute: image.substitute.clone(),
+            origin: origin(&image.reference),
         })
         .collect();
     images.sort_by(|a, b| rank(&a.group).cmp(&rank(&b.group)));
@@ -119,6 +127,7 @@ pub fn describe(index: &Index) -> Summary {
             reference: node.reference.clone(),
             id: node.id.clone(),
             substitute: node.substitute.clone(),
+            origin: origin(&node.reference),
         }),
         manifests: index
             .manifests

@@ -41,6 +41,23 @@ pub struct Index {
     /// Additions to kind's configuration that only this bundle's stand-ins need.
     #[serde(default)]
     pub kind_settings: KindSettings,
+    /// What of a registry each image is, where they were read from registries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<Origin>,
+}
+
+/// What of a registry an image is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+pub struct Origin {
+    /// As `images` or `node` write it.
+    pub reference: String,
+    /// The platform that was chosen, `linux/amd64`.
+    pub platform: String,
+    /// Digest of its manifest, `sha256:…`.
+    pub digest: String,
+    /// Digest of the index that named it among other platforms, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<String>,
 }
 
 /// A file of the archive.

@@ -12,6 +12,7 @@ mod error;
 mod extract;
 mod frame;
 mod layout;
+mod oci;
 mod path;
 mod read;
 mod seal;
@@ -25,11 +26,12 @@ pub use archive::{repair, tags};
 pub use check::{MAX_FILES, MAX_INDEX, MAX_MANIFEST, MAX_PROGRAM};
 pub use describe::{ImageSummary, ManifestSummary, NodeSummary, Section, Summary, describe};
 pub use error::BundleError;
-pub use layout::{Entry, Image, Index, Kind, KindSettings, Manifest, Model, Node, Patch, Spec, Substitute, VERSION};
+pub use layout::{Entry, Image, Index, Kind, KindSettings, Manifest, Model, Node, Origin, Patch, Spec, Substitute, VERSION};
+pub use oci::{OciArchive, OciBlob, OciImage};
 pub use path::{MAX_PATH, check_path};
 pub use read::{Bundle, Sink};
 pub use spec::GROUPS;
-pub use write::{Phase, Progress, SavedImages, Sources, write};
+pub use write::{Phase, Progress, Saved, SavedImages, Sources, write};
 
 /// The index's path in every bundle.
 pub const INDEX_PATH: &str = "bundle.json";

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::compose::{Source, index, plan};
 use super::extract::{beside, commit};
 use super::frame::{BLOCK, header, padding};
-use super::{BundleError, Entry, INDEX_PATH, Index, Spec, check, seal};
+use super::{BundleError, Entry, INDEX_PATH, Index, OciArchive, Origin, Spec, check, seal};
 
 const BUFFER: usize = 256 * 1024;
 
@@ -23,15 +23,26 @@ pub struct Sources {
     pub node: Option<SavedImages>,
     /// The images of each group, by its name.
     pub groups: BTreeMap<String, SavedImages>,
+    /// What of a registry each image is, where they were read from registries.
+    pub origins: Vec<Origin>,
 }
 
-/// An archive of `docker save`.
+/// Images that are one entry of the bundle.
 #[derive(Clone, Debug)]
 pub struct SavedImages {
-    /// Where it is.
-    pub archive: PathBuf,
+    /// Their bytes.
+    pub archive: Saved,
     /// Image ID by the `local` name of the specification.
     pub ids: BTreeMap<String, String>,
+}
+
+/// Where an archive of images comes from.
+#[derive(Clone, Debug)]
+pub enum Saved {
+    /// A file that `docker save` wrote.
+    File(PathBuf),
+    /// Blobs that are put together while they are read.
+    Oci(OciArchive),
 }
 
 /// How far the writer is.

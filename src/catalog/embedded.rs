@@ -78,6 +78,9 @@ mod tests {
         for binary in catalog.kind.versions.iter().flat_map(|version| &version.binaries) {
             assert!(binary.sha256.is_some() || binary.reason.is_some(), "{}", binary.url);
         }
+        for model in &catalog.models {
+            assert!(model.sha256.is_some() || model.reason.is_some(), "{}", model.name);
+        }
         for image in catalog.components.iter().flat_map(|c| &c.versions).flat_map(|v| &v.images) {
             assert!(image.digest.is_some() || image.reason.is_some(), "{}", image.reference);
         }

@@ -17,4 +17,6 @@ pub use overlay::{Embedded, Extra, NeverClaimed, OnCreate, Overlay, Overlays, Ru
 pub use rest::{Resource, RestMap, served_collections};
 pub use select::Choice;
 pub use target::Target;
-pub use types::{Binary, Catalog, Component, ComponentVersion, File, Filter, Image, KindPins, KindVersion, KubernetesRange, Node, Set};
+pub use types::{
+    Binary, Catalog, Component, ComponentVersion, File, Filter, Image, KindPins, KindVersion, KubernetesRange, Model, Node, Set,
+};

@@ -14,6 +14,9 @@ pub struct Catalog {
     pub sets: Vec<Set>,
     /// Pins of kind itself and of its node images.
     pub kind: KindPins,
+    /// Models of the samples, for bundles.
+    #[serde(default)]
+    pub models: Vec<Model>,
     /// Everything that can be installed.
     pub components: Vec<Component>,
 }
@@ -84,6 +87,23 @@ pub struct Binary {
     /// Canonical address.
     pub url: String,
     /// `None` is refused unless `--accept-unpinned` is given.
+    pub sha256: Option<String>,
+    /// Why the sum is not known.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// A sample's model as a file.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// The sample's name.
+    pub name: String,
+    /// File name; servers choose their reader by its ending.
+    pub file: String,
+    /// Addresses, the canonical one first.
+    pub urls: Vec<String>,
+    /// `None` is refused unless `--accept-unpinned` is given: such files hold code.
     pub sha256: Option<String>,
     /// Why the sum is not known.
     #[serde(default)]

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::TableOutput;
+use super::{Profile, Selection, SetVersion, TableOutput};
 
 /// `quickstart bundle …`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum BundleCommand {
     /// Write a bundle
-    Create(BundleCreate),
+    Create(Box<BundleCreate>),
     /// Say what a bundle holds
     Inspect(BundleInspect),
     /// Check every file of a bundle against its checksum
@@ -19,13 +19,67 @@ pub enum BundleCommand {
 
 /// `quickstart bundle create`.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "Without --from everything that `quickstart plan` lists goes in, and no engine is needed: manifests and kind are \
+                        downloaded, images are read from their registries with the logins of `docker login`. What has come is kept: \
+                        the same command again goes on where it stopped.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct BundleCreate {
-    /// What goes in: a JSON specification
-    #[arg(long, value_name = "SPEC")]
-    pub from: PathBuf,
-    /// The bundle to write
+    /// What goes in: a JSON specification instead of the plan
+    #[arg(long, value_name = "SPEC", conflicts_with_all = ["platform", "profile", "set", "without_demo", "with_runtimes", "model"])]
+    pub from: Option<PathBuf>,
+    /// With --from: read its images from registries, not from the engine
+    #[arg(long, requires = "from")]
+    pub pull: bool,
+    /// Ask this registry instead of all others: https://HOST[:PORT][/PREFIX]
+    #[arg(long, value_name = "URL")]
+    pub mirror: Option<String>,
+    /// For which machines; each gets a bundle of its own [default: this one's, linux/amd64 or linux/arm64]
+    #[arg(long, value_name = "PLATFORM", value_delimiter = ',', value_parser = architecture)]
+    pub platform: Vec<String>,
+    /// How KServe deploys models [env: QUICKSTART_PROFILE] [default: serverless]
+    #[arg(long, value_enum, value_name = "PROFILE")]
+    pub profile: Option<Profile>,
+    /// Another version of a component; can be given several times
+    #[arg(long, value_name = "COMPONENT=VERSION")]
+    pub set: Vec<SetVersion>,
+    /// Leave the demo model and its images out
+    #[arg(long)]
+    pub without_demo: bool,
+    /// Take the images of all serving runtimes, not only that of the demo: tens of gigabytes
+    #[arg(long)]
+    pub with_runtimes: bool,
+    /// A demo model of your own instead of the published one: a scikit-learn model.joblib
+    #[arg(long, value_name = "FILE", conflicts_with = "without_demo")]
+    pub model: Option<PathBuf>,
+    /// Take downloads whose checksum the catalog does not know
+    #[arg(long)]
+    pub accept_unpinned: bool,
+    /// The bundle to write; for several platforms `-ARCHITECTURE` is put before its ending
     #[arg(value_name = "OUT")]
     pub out: PathBuf,
+}
+
+impl BundleCreate {
+    /// What of the settings was typed.
+    pub(super) fn selection(&self) -> Selection {
+        Selection {
+            profile: self.profile,
+            set: self.set.clone(),
+            without_demo: self.without_demo,
+            accept_unpinned: self.accept_unpinned,
+            ..Selection::default()
+        }
+    }
+}
+
+/// `linux/amd64` → `amd64`
+fn architecture(text: &str) -> Result<String, String> {
+    let architecture = text.trim().strip_prefix("linux/").unwrap_or_default();
+    if ["amd64", "arm64"].contains(&architecture) {
+        Ok(architecture.to_owned())
+    } else {
+        Err("write linux/amd64 or linux/arm64".to_owned())
+    }
 }
 
 /// `quickstart bundle inspect`.

@@ -21,6 +21,7 @@ mod status;
 mod timeline;
 mod up;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -130,12 +131,13 @@ pub enum Verb {
 }
 
 impl Cli {
-    /// What `up` and `plan` were told about the installation; every other verb was told nothing.
-    pub fn selection(&self) -> Option<&Selection> {
+    /// What a verb was told about the installation; most were told nothing.
+    pub fn selection(&self) -> Option<Cow<'_, Selection>> {
         match &self.verb {
-            Verb::Up(up) => Some(&up.selection),
-            Verb::Plan(plan) => Some(&plan.selection),
-            Verb::Config(ConfigCommand::Show(show)) => Some(&show.selection),
+            Verb::Up(up) => Some(Cow::Borrowed(&up.selection)),
+            Verb::Plan(plan) => Some(Cow::Borrowed(&plan.selection)),
+            Verb::Config(ConfigCommand::Show(show)) => Some(Cow::Borrowed(&show.selection)),
+            Verb::Bundle(BundleCommand::Create(create)) => Some(Cow::Owned(create.selection())),
             _ => None,
         }
     }

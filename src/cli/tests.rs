@@ -61,7 +61,7 @@ fn every_verb_has_its_defaults() {
     let Verb::Forward(ForwardCommand::Run(run)) = typed("quickstart forward run").verb else { panic!() };
     assert_eq!((run.port, run.service.to_string().as_str()), (0, "istio-system/istio-ingressgateway:80"));
     let Verb::Bundle(BundleCommand::Create(create)) = typed("quickstart bundle create --from s.json o.tar").verb else { panic!() };
-    assert_eq!((create.from.to_str(), create.out.to_str()), (Some("s.json"), Some("o.tar")));
+    assert_eq!((create.from.as_deref().and_then(std::path::Path::to_str), create.out.to_str()), (Some("s.json"), Some("o.tar")));
     assert!(matches!(typed("quickstart doctor --list").verb, Verb::Doctor(doctor) if doctor.list));
 }
 
@@ -125,13 +125,18 @@ fn bad_values_are_refused() {
         "up --mirror x",
         "down --all --on c",
         "stats",
-        "bundle create out.tar",
+        "bundle create",
+        "bundle create --pull out.tar",
+        "bundle create --platform windows/amd64 out.tar",
+        "bundle create --platform arm64 out.tar",
+        "bundle create --from s.json --platform linux/arm64 out.tar",
+        "bundle create --without-demo --model m out.tar",
         "forward run --service x",
         "status -q -v",
     ] {
         assert_eq!(refused(&format!("quickstart {line}")).exit, Exit::Usage, "{line}");
     }
-    assert_eq!(refused("quickstart bundle create out.tar").hint.as_deref(), Some("`quickstart bundle create --help` lists what it takes"));
+    assert_eq!(refused("quickstart bundle create --pull out.tar").hint.as_deref(), Some("`quickstart bundle create --help` lists what it takes"));
 }
 
 #[test]

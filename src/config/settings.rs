@@ -10,7 +10,7 @@ use std::{
 use serde::{Serialize, Serializer};
 
 use super::{Change, ClusterName, ConfigError, ConfigFile, DEFAULT_FILE, Environment, Ingress, Paths, Profile, Resources, nearest};
-use crate::cli::{Cli, Selection, Span, Verb, parse_duration};
+use crate::cli::{Cli, Span, Verb, parse_duration};
 
 /// What is meant.
 #[derive(Clone, Debug)]
@@ -120,8 +120,7 @@ impl Settings {
     /// # Errors
     /// Exit code 2: a value of any source that cannot be meant, or a file that cannot be read.
     pub fn resolve(cli: &Cli, environment: Environment) -> Result<Self, ConfigError> {
-        let nothing = Selection::default();
-        let flags = cli.selection().unwrap_or(&nothing);
+        let flags = cli.selection().unwrap_or_default();
         let (path, file) = find_file(cli.global.config.as_deref(), &environment)?;
         let paths = Paths::new(&environment)?;
         let mut layers = Layers { environment: &environment, path: path.as_deref(), origins: Vec::new() };

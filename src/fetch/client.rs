@@ -14,9 +14,8 @@ pub fn client() -> Result<reqwest::Client, FetchError> {
     finish(reqwest::Client::builder())
 }
 
-/// The same without any proxy.
-#[cfg(test)]
-pub(super) fn direct_client() -> Result<reqwest::Client, FetchError> {
+/// The same without any proxy, for servers on this machine.
+pub fn direct_client() -> Result<reqwest::Client, FetchError> {
     finish(reqwest::Client::builder().no_proxy())
 }
 

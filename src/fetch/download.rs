@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fs_err::tokio as fs;
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_RANGE, RANGE};
+use reqwest::header::{AUTHORIZATION, CONTENT_RANGE, HeaderValue, RANGE};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,8 @@ pub struct Download {
     pub sha256: Option<String>,
     /// Bytes, where pinned.
     pub size: Option<u64>,
+    /// What a server that wants a login is told; it is not taken along to another host.
+    pub authorization: Option<HeaderValue>,
 }
 
 impl Cache {
@@ -223,14 +225,14 @@ impl<'a> Transfer<'a> {
         if self.download.size.is_some_and(|size| self.part.size == size && size > 0) {
             return Ok(());
         }
-        let mut request = self.client.get(url);
+        let mut request = self.request(url);
         if self.part.size > 0 {
             request = request.header(RANGE, format!("bytes={}-", self.part.size));
         }
         let mut response = within(idle, request.send()).await?;
         if response.status() == StatusCode::RANGE_NOT_SATISFIABLE && self.part.size > 0 {
             self.part.restart().await.map_err(write_error())?;
-            response = within(idle, self.client.get(url).send()).await?;
+            response = within(idle, self.request(url).send()).await?;
         }
         if let Some(trouble) = Trouble::of_status(&response) {
             return Err(Ended::Trouble(trouble));
@@ -250,6 +252,14 @@ impl<'a> Transfer<'a> {
             (self.on_bytes)(self.part.size);
         }
         Ok(())
+    }
+
+    fn request(&self, url: &str) -> reqwest::RequestBuilder {
+        let request = self.client.get(url);
+        match &self.download.authorization {
+            Some(authorization) => request.header(AUTHORIZATION, authorization.clone()),
+            None => request,
+        }
     }
 
     fn too_long(&self, more: u64) -> bool {

@@ -10,11 +10,11 @@ mod retry;
 
 pub use atomic::AtomicFile;
 pub use cache::{Cache, Cached};
-pub use client::client;
+pub use client::{client, direct_client};
 pub use download::Download;
 pub use error::FetchError;
 pub use pulse::{Idle, OnBytes, Pulse, quiet};
-pub use retry::Policy;
+pub use retry::{Policy, Trouble};
 
 #[cfg(test)]
 mod tests;

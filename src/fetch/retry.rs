@@ -26,7 +26,7 @@ impl Default for Policy {
 
 impl Policy {
     /// The wait before try number `next` (from 2), or what the server asked for.
-    pub(super) fn wait(&self, next: u32, asked: Option<Duration>) -> Duration {
+    pub fn wait(&self, next: u32, asked: Option<Duration>) -> Duration {
         let doubled = self.backoff.saturating_mul(1 << next.saturating_sub(2).min(16));
         asked.unwrap_or(doubled).min(self.backoff_limit)
     }
@@ -34,13 +34,18 @@ impl Policy {
 
 /// Why one try of one source ended.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub enum Trouble {
     /// The source has no such file.
     Missing(StatusCode),
     /// The source refuses for good.
     Refused(StatusCode),
     /// May pass by itself.
-    Transient { message: String, after: Option<Duration> },
+    Transient {
+        /// The last thing seen.
+        message: String,
+        /// What the server asked for.
+        after: Option<Duration>,
+    },
     /// No connection at all: waiting rarely helps.
     NoConnection(String),
     /// Not trusted.
@@ -63,7 +68,8 @@ impl Trouble {
         })
     }
 
-    pub(super) fn of_error(error: &reqwest::Error) -> Self {
+    /// What a request without an answer means.
+    pub fn of_error(error: &reqwest::Error) -> Self {
         let message = innermost(error);
         if is_tls(error) {
             Self::Tls(message)

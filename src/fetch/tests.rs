@@ -120,7 +120,13 @@ impl Bench {
     }
 
     fn download(&self, urls: &[String]) -> Download {
-        Download { what: "kserve.yaml".into(), urls: urls.to_vec(), sha256: Some(self.sha256.clone()), size: Some(self.body.len() as u64) }
+        Download {
+            what: "kserve.yaml".into(),
+            urls: urls.to_vec(),
+            sha256: Some(self.sha256.clone()),
+            size: Some(self.body.len() as u64),
+            authorization: None,
+        }
     }
 
     async fn fetch(&self, download: &Download) -> Result<Cached, FetchError> {

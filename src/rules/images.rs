@@ -84,6 +84,13 @@ pub(super) const RULES: &[Rule] = &[
         threads: &["kserve#4977"],
         signs: &[],
     },
+    named("REGISTRY_LOGIN", &[Prerequisite], "a registry wants another login", "`docker login REGISTRY`, then run the same command again"),
+    named(
+        "UNPINNED",
+        &[Prerequisite],
+        "the checksum of a download is not known",
+        "accept the unverified file with --accept-unpinned, or name one of your own",
+    ),
     named("DOWNLOAD_FAILED", &[Prerequisite], "a download did not succeed", "offline? --bundle FILE; behind a proxy? HTTPS_PROXY"),
     named("CHECKSUM", &[Verification], "a download is not the pinned file", "do not use it: try another network, or --bundle FILE"),
 ];

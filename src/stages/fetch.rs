@@ -74,7 +74,13 @@ async fn one(
         let on_bytes = |done: u64| {
             ctx.events.tell(EventKind::BytesMoved { stage: StageId::Fetch, what: what.clone(), done, total: Some(file.size) });
         };
-        let download = Download { what: what.clone(), urls: file.urls.clone(), sha256: Some(file.sha256.clone()), size: Some(file.size) };
+        let download = Download {
+            what: what.clone(),
+            urls: file.urls.clone(),
+            sha256: Some(file.sha256.clone()),
+            size: Some(file.size),
+            authorization: None,
+        };
         let client = crate::fetch::client()?;
         let fetching = cache.fetch(&client, &download, &on_bytes, cancel);
         told(&ctx.events, &StageId::Fetch, &what, "it is downloaded", fetching).await.map_err(|error| explained(ctx, error))?.path
@@ -138,6 +144,7 @@ async fn kind(ctx: &Context, cache: &Cache, cancel: &CancellationToken) -> Resul
         urls: vec![binary.url.clone()],
         sha256: binary.sha256.clone(),
         size: None,
+        authorization: None,
     };
     let on_bytes =
         |done: u64| ctx.events.tell(EventKind::BytesMoved { stage: StageId::Fetch, what: download.what.clone(), done, total: None });

@@ -96,7 +96,10 @@ pub(super) async fn node_image(ctx: &Context, index: &Index, cancel: &Cancellati
         return Ok(());
     }
     let engine = ctx.engine()?;
-    if engine.image_id(&node.reference).await?.as_deref() == Some(node.id.as_str()) {
+    let origin = index.origins.iter().find(|origin| origin.reference == node.reference);
+    // Engines with containerd's store call an image by the digest of its manifest, not of its configuration.
+    let is_ours = |id: &str| id == node.id || origin.is_some_and(|origin| id == origin.digest);
+    if engine.image_id(&node.reference).await?.as_deref().is_some_and(is_ours) {
         return Ok(());
     }
     if engine.image_id(&node.id).await?.is_none() {
@@ -107,10 +110,16 @@ pub(super) async fn node_image(ctx: &Context, index: &Index, cancel: &Cancellati
         })
         .await?;
     }
-    if node.local != node.reference {
-        ctx.engine()?.tag(&node.id, &node.reference).await?;
+    if node.local != node.reference || engine_lacks(ctx, &node.reference).await? {
+        // Under the archive's name first: that is what every kind of engine has now.
+        let source = if engine_lacks(ctx, &node.local).await? { &node.id } else { &node.local };
+        ctx.engine()?.tag(source, &node.reference).await?;
     }
     Ok(())
+}
+
+async fn engine_lacks(ctx: &Context, reference: &str) -> Result<bool, Failure> {
+    Ok(ctx.engine()?.image_id(reference).await?.is_none())
 }
 
 /// Streams one entry of the bundle to `consume` with back-pressure; succeeds when both the consumer and the checksum are content.

@@ -15,6 +15,7 @@ const ORDER: &[&str] = &[
     "fetch",
     "docker",
     "kind",
+    "registry",
     "cluster",
     "gateway",
     "health",

@@ -34,9 +34,11 @@ const COVERED: &[(&str, &str)] = &[
     ("OOM_KILLED", "rules_pods::a_pod_that_cannot_start"),
     ("PORT_BUSY", "rules_machine::what_kind_says"),
     ("PROXY_ENV", "rules_machine::a_proxy_that_does_not_answer"),
+    ("REGISTRY_LOGIN", "bundle_registry::a_registry_that_wants_a_login"),
     ("REGISTRY_TLS", "rules_machine::a_proxy_whose_certificate_nobody_trusts"),
     ("SECRET_MISSING", "rules_late::a_pod_in_trouble_when_the_time_is_up"),
     ("STATE_NEWER", "rules_machine::a_state_of_a_newer_program"),
+    ("UNPINNED", "bundle_registry::what_has_no_checksum_is_refused_before_anything_is_asked"),
     ("WEBHOOK_CERT", "rules_late::a_webhook_whose_certificate_is_not_trusted"),
     ("WEBHOOK_UNREACHABLE", "errors::a_webhook_that_never_answers"),
 ];

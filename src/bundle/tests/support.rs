@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::bundle::{Bundle, BundleError, Entry, Index, SavedImages, Sources, Spec, seal, write};
+use crate::bundle::{Bundle, BundleError, Entry, Index, Saved, SavedImages, Sources, Spec, seal, write};
 
 pub(super) struct Sample {
     pub(super) folder: TempDir,
@@ -61,7 +61,7 @@ pub(super) fn sample() -> Sample {
     put(&root.join("spec.json"), spec_json().to_string().as_bytes());
     let spec = Spec::read(&root.join("spec.json")).unwrap();
     let saved = |file: &str, seed, names: &[(&str, &str)]| SavedImages {
-        archive: docker_save(&root.join(file), seed, &names.iter().map(|(_, tag)| *tag).collect::<Vec<_>>()),
+        archive: Saved::File(docker_save(&root.join(file), seed, &names.iter().map(|(_, tag)| *tag).collect::<Vec<_>>())),
         ids: names.iter().map(|(local, _)| ((*local).to_owned(), format!("sha256:{seed:064x}"))).collect(),
     };
     let groups = [
@@ -74,6 +74,7 @@ pub(super) fn sample() -> Sample {
         catalog: "version: 1\n".into(),
         node: Some(saved("node.tar", 10, &[("kindest/node:v1.34.3", "kindest/node:v1.34.3")])),
         groups: groups.into_iter().map(|(name, saved)| (name.to_owned(), saved)).collect::<BTreeMap<_, _>>(),
+        origins: Vec::new(),
     };
     Sample { folder, spec, sources }
 }
@@ -159,6 +160,7 @@ pub(super) fn index_of(files: Vec<Entry>) -> Index {
         model: None,
         patches: Vec::new(),
         kind_settings: crate::bundle::KindSettings::default(),
+        origins: Vec::new(),
     }
 }
 

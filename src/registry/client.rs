@@ -1,0 +1,273 @@
+//! Asks registries: tokens and manifests by `oci-client`, blobs by the cache.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use oci_client::client::{ClientConfig, ClientProtocol};
+use oci_client::errors::OciDistributionError;
+use oci_client::secrets::RegistryAuth;
+use oci_client::{Client, RegistryOperation};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::error::{Answer, busy};
+use super::image::{Found, Parts, check_configuration, read, sum};
+use super::{Blob, Credentials, Mirror, Place, Platform, RegistryError, Resolved};
+use crate::config::{Environment, Proxies};
+use crate::fetch::{self, Cache, Download, FetchError, OnBytes, Policy, quiet};
+
+/// One question and its whole answer.
+const REQUEST: Duration = Duration::from_mins(1);
+const CONNECT: Duration = Duration::from_secs(10);
+const READ: Duration = Duration::from_secs(30);
+/// The specification's lifetime of a token that does not say its own.
+const TOKEN: Duration = Duration::from_secs(45);
+/// A configuration has kilobytes.
+const MAX_CONFIGURATION: u64 = 8 * 1024 * 1024;
+const USER_AGENT: &str = concat!("quickstart/", env!("CARGO_PKG_VERSION"));
+const ACCEPT: [&str; 4] = [
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+];
+
+type Token = (Instant, Option<HeaderValue>);
+
+/// All registries, or the one mirror that is asked instead of them.
+#[expect(missing_debug_implementations, reason = "oci-client's client has none, and holds secrets")]
+pub struct Registry {
+    /// By https, then by plain http to the loopback address.
+    clients: [Client; 2],
+    downloads: [reqwest::Client; 2],
+    cache: Cache,
+    mirror: Option<Mirror>,
+    credentials: Credentials,
+    logins: Mutex<BTreeMap<String, RegistryAuth>>,
+    tokens: Mutex<BTreeMap<String, Token>>,
+    policy: Policy,
+    cancel: CancellationToken,
+}
+
+impl Registry {
+    /// Nobody is asked yet.
+    pub fn new(environment: &Environment, cache: Cache, mirror: Option<Mirror>, cancel: &CancellationToken) -> Result<Self, RegistryError> {
+        Ok(Self {
+            clients: [client(ClientProtocol::Https, &environment.proxies)?, client(ClientProtocol::Http, &environment.proxies)?],
+            downloads: [fetch::client()?, fetch::direct_client()?],
+            cache,
+            mirror,
+            credentials: Credentials::new(environment),
+            logins: Mutex::default(),
+            tokens: Mutex::default(),
+            policy: Policy::default(),
+            cancel: cancel.clone(),
+        })
+    }
+
+    /// Finds an image for a platform. With a digest (of the catalog, or in the reference) just that one is taken, else what the tag names now.
+    ///
+    /// Manifests are kept in the cache: what is there by its digest is not asked for again, so a second run counts for no limit.
+    pub async fn resolve(&self, image: &str, digest: Option<&str>, platform: &Platform) -> Result<Resolved, RegistryError> {
+        let mut looked = Vec::new();
+        for place in Place::of(image, digest, self.mirror.as_ref())? {
+            match self.resolve_at(image, &place, platform).await {
+                Err(RegistryError::NotFound { at, .. }) => looked.push(at),
+                other => return other,
+            }
+        }
+        Err(RegistryError::NotFound { image: image.to_owned(), at: looked.join(", nor at ") })
+    }
+
+    async fn resolve_at(&self, image: &str, place: &Place, platform: &Platform) -> Result<Resolved, RegistryError> {
+        let (top, path, bytes) = self.manifest(image, place).await?;
+        let resolved = |index: Option<String>, manifest: Blob, path: PathBuf, parts: Parts| Resolved {
+            reference: image.to_owned(),
+            place: place.with_digest(&format!("sha256:{}", manifest.sha256)),
+            index,
+            manifest,
+            path,
+            media_type: parts.media_type,
+            config: parts.config,
+            layers: parts.layers,
+        };
+        let blob = |sha256: String, bytes: &[u8]| Blob { sha256, size: bytes.len() as u64 };
+        match read(image, &bytes, platform)? {
+            Found::Manifest(parts) => {
+                if parts.config.size > MAX_CONFIGURATION {
+                    return Err(RegistryError::Failed {
+                        image: image.to_owned(),
+                        registry: None,
+                        message: "its configuration has megabytes".to_owned(),
+                    });
+                }
+                let configuration = self.blob(image, place, &parts.config, &quiet).await?;
+                let configuration = fs_err::tokio::read(&configuration).await.map_err(FetchError::io("read the download cache"))?;
+                check_configuration(image, &configuration, platform)?;
+                Ok(resolved(None, blob(top, &bytes), path, parts))
+            }
+            Found::Index(digest) => {
+                let (sha256, path, bytes) = self.manifest(image, &place.with_digest(&digest)).await?;
+                match read(image, &bytes, platform)? {
+                    Found::Manifest(parts) => Ok(resolved(Some(format!("sha256:{top}")), blob(sha256, &bytes), path, parts)),
+                    Found::Index(_) => Err(RegistryError::Failed {
+                        image: image.to_owned(),
+                        registry: None,
+                        message: "its index names another index".to_owned(),
+                    }),
+                }
+            }
+        }
+    }
+
+    /// An index or a manifest: its sum, its file in the cache, its bytes.
+    async fn manifest(&self, image: &str, place: &Place) -> Result<(String, PathBuf, Vec<u8>), RegistryError> {
+        self.authorize(image, place).await?;
+        let auth = self.login(image, place).await?;
+        let client = &self.clients[usize::from(place.plain)];
+        let digest = match place.reference.digest() {
+            Some(digest) => digest.to_owned(),
+            None => self.ask(image, place, || client.fetch_manifest_digest(&place.reference, &auth)).await?,
+        };
+        let sha256 = sum(image, &digest)?;
+        let path = if let Some(path) = self.cache.get(&sha256).await? {
+            path
+        } else {
+            let pinned = place.with_digest(&digest);
+            let (bytes, _) = self.ask(image, place, || client.pull_manifest_raw(&pinned.reference, &auth, &ACCEPT)).await?;
+            self.cache.put_reader(&format!("the manifest of {image}"), &sha256, &bytes[..], &quiet).await?
+        };
+        let bytes = fs_err::tokio::read(&path).await.map_err(FetchError::io("read the download cache"))?;
+        Ok((sha256, path, bytes))
+    }
+
+    /// A blob in the cache: as it is there, or as the registry gives it. A cut one goes on where it stopped, also in a later run.
+    pub async fn blob(&self, image: &str, place: &Place, blob: &Blob, on_bytes: OnBytes<'_>) -> Result<PathBuf, RegistryError> {
+        if let Some(path) = self.cache.get(&blob.sha256).await? {
+            on_bytes(blob.size);
+            return Ok(path);
+        }
+        let digest = format!("sha256:{}", blob.sha256);
+        let mut download = Download {
+            what: format!("{} of {image}", digest.get(..19).unwrap_or(&digest)),
+            urls: vec![place.blob(&digest)],
+            sha256: Some(blob.sha256.clone()),
+            size: Some(blob.size),
+            authorization: None,
+        };
+        let mut renewed = false;
+        loop {
+            download.authorization = self.authorize(image, place).await?;
+            match self.cache.fetch(&self.downloads[usize::from(place.plain)], &download, on_bytes, &self.cancel).await {
+                Ok(cached) => return Ok(cached.path),
+                Err(FetchError::NotFound { urls, .. }) => return Err(RegistryError::NotFound { image: download.what, at: urls }),
+                // A token ends while a large blob is on its way; what has come of it stays.
+                Err(FetchError::Failed { message, .. }) if message.ends_with("401 Unauthorized") && !renewed => {
+                    renewed = true;
+                    self.tokens.lock().await.remove(&place.repository());
+                }
+                Err(FetchError::Failed { message, .. }) if busy(&message) => {
+                    return Err(RegistryError::RateLimit { image: download.what, message });
+                }
+                Err(FetchError::Failed { message, .. }) if message.ends_with("401 Unauthorized") || message.ends_with("403 Forbidden") => {
+                    return Err(RegistryError::Login { image: download.what, registry: place.host().to_owned(), message });
+                }
+                Err(FetchError::Cancelled { .. }) => return Err(RegistryError::Cancelled),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// The header that this repository wants, renewed when it may have ended.
+    async fn authorize(&self, image: &str, place: &Place) -> Result<Option<HeaderValue>, RegistryError> {
+        let key = place.repository();
+        if let Some((since, header)) = self.tokens.lock().await.get(&key)
+            && since.elapsed() < TOKEN
+        {
+            return Ok(header.clone());
+        }
+        let login = self.login(image, place).await?;
+        let client = &self.clients[usize::from(place.plain)];
+        let token = self.ask(image, place, || client.auth(&place.reference, &login, RegistryOperation::Pull)).await?;
+        let value = match (token, &login) {
+            (Some(token), _) => Some(format!("Bearer {token}")),
+            (None, RegistryAuth::Basic(user, password)) => Some(format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))),
+            (None, _) => None,
+        };
+        let header = value.and_then(|value| HeaderValue::from_str(&value).ok()).map(|mut header| {
+            header.set_sensitive(true);
+            header
+        });
+        self.tokens.lock().await.insert(key, (Instant::now(), header.clone()));
+        Ok(header)
+    }
+
+    async fn login(&self, image: &str, place: &Place) -> Result<RegistryAuth, RegistryError> {
+        let registry = place.host().to_owned();
+        // Held while a helper answers: it is asked once a registry, not once an image.
+        let mut logins = self.logins.lock().await;
+        if let Some(known) = logins.get(&registry) {
+            return Ok(known.clone());
+        }
+        let found = self.credentials.of(&registry, &self.cancel).await;
+        let found = found.map_err(|message| RegistryError::Login { image: image.to_owned(), registry: registry.clone(), message })?;
+        logins.insert(registry, found.clone());
+        Ok(found)
+    }
+
+    /// Asks until there is an answer, as long as another try may help.
+    async fn ask<T, W>(&self, image: &str, place: &Place, question: impl Fn() -> W) -> Result<T, RegistryError>
+    where
+        W: Future<Output = Result<T, OciDistributionError>>,
+    {
+        let mut tried = 0;
+        loop {
+            let answer = tokio::select! {
+                () = self.cancel.cancelled() => return Err(RegistryError::Cancelled),
+                answer = tokio::time::timeout(REQUEST, question()) => answer,
+            };
+            let failed = match answer {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(error)) => Answer::of(error, image, place.host(), &place.whole()),
+                Err(_) => {
+                    let message = format!("{} did not answer within {} s", place.host(), REQUEST.as_secs());
+                    Answer {
+                        error: RegistryError::Failed { image: image.to_owned(), registry: Some(place.host().to_owned()), message },
+                        passing: true,
+                    }
+                }
+            };
+            tried += 1;
+            if !failed.passing || tried >= self.policy.tries {
+                return Err(failed.error);
+            }
+            tracing::debug!(image, error = %failed.error, tried, "ask the registry again");
+            tokio::select! {
+                () = self.cancel.cancelled() => return Err(RegistryError::Cancelled),
+                () = tokio::time::sleep(self.policy.wait(tried + 1, None)) => {}
+            }
+        }
+    }
+}
+
+/// A proxy of the environment is for the world outside, never for this machine.
+fn client(protocol: ClientProtocol, proxies: &Proxies) -> Result<Client, RegistryError> {
+    let none = [proxies.none.as_deref().unwrap_or_default(), "localhost,127.0.0.0/8,::1"].join(",");
+    let config = ClientConfig {
+        protocol,
+        read_timeout: Some(READ),
+        connect_timeout: Some(CONNECT),
+        user_agent: USER_AGENT,
+        https_proxy: proxies.https.clone().or_else(|| proxies.all.clone()),
+        http_proxy: proxies.http.clone().or_else(|| proxies.all.clone()),
+        no_proxy: Some(none.trim_start_matches(',').to_owned()),
+        ..ClientConfig::default()
+    };
+    let unusable = |error: OciDistributionError| FetchError::Client { message: error.to_string() };
+    Ok(Client::try_from(config).map_err(unusable)?)
+}
