@@ -133,7 +133,7 @@ fn watch_signals(cancel: CancellationToken) {
 }
 
 fn wants_json(cli: &Cli) -> bool {
-    use crate::cli::{DoctorOutput, DoctorWay, EventsOutput, PlanOutput, TableOutput, TextOutput};
+    use crate::cli::{BundleCommand, DoctorOutput, DoctorWay, EventsOutput, PlanOutput, TableOutput, TextOutput};
     match &cli.verb {
         Verb::Up(up) => up.output == EventsOutput::Json,
         Verb::Stop(stop) => stop.output == EventsOutput::Json,
@@ -144,6 +144,8 @@ fn wants_json(cli: &Cli) -> bool {
         Verb::Timeline(timeline) => timeline.output == crate::cli::TimelineOutput::Json,
         Verb::Plan(plan) => plan.output == PlanOutput::Json,
         Verb::Predict(predict) => predict.output == TextOutput::Json,
+        Verb::Bundle(BundleCommand::Inspect(inspect)) => inspect.output == TableOutput::Json,
+        Verb::Bundle(BundleCommand::Diff(diff)) => diff.output == TableOutput::Json,
         Verb::Config(crate::cli::ConfigCommand::Show(show)) => show.output == TableOutput::Json,
         Verb::Doctor(doctor) => match &doctor.way {
             Some(DoctorWay::Route(route)) => route.output == TableOutput::Json,

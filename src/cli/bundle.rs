@@ -15,6 +15,8 @@ pub enum BundleCommand {
     Inspect(BundleInspect),
     /// Check every file of a bundle against its checksum
     Verify(BundleVerify),
+    /// Say how two bundles differ
+    Diff(BundleDiff),
 }
 
 /// `quickstart bundle create`.
@@ -99,4 +101,19 @@ pub struct BundleVerify {
     /// The bundle
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
+}
+
+/// `quickstart bundle diff`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Exit code 0: they hold the same. 8: they do not, or one of them cannot be read.")]
+pub struct BundleDiff {
+    /// A bundle
+    #[arg(value_name = "A")]
+    pub a: PathBuf,
+    /// Another one
+    #[arg(value_name = "B")]
+    pub b: PathBuf,
+    /// Form of the answer
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
+    pub output: TableOutput,
 }

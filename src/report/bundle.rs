@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Palette, Table, bytes};
-use crate::bundle::{Substitute, Summary};
+use crate::bundle::{Difference, Substitute, Summary};
 
 /// The human view of `bundle inspect`.
 pub fn bundle_summary(summary: &Summary, palette: Palette) -> String {
@@ -32,6 +32,34 @@ pub fn bundle_summary(summary: &Summary, palette: Palette) -> String {
         let _ = writeln!(out, "kind: featureGates.{gate}: {on}");
     }
     out
+}
+
+/// The human view of `bundle diff`.
+pub fn bundle_difference(difference: &Difference, palette: Palette) -> String {
+    if difference.same {
+        return "the bundles hold the same\n".to_owned();
+    }
+    let mut out = String::new();
+    for (title, changes) in [("about", &difference.about), ("image", &difference.images), ("file", &difference.files)] {
+        if changes.is_empty() {
+            continue;
+        }
+        let mut table = Table::new(&[title, "a", "b"]);
+        for change in changes {
+            let side = |side: Option<&String>| side.map_or_else(|| "not there".to_owned(), |text| short(text));
+            table.row([change.name.as_str().into(), side(change.a.as_ref()).into(), side(change.b.as_ref()).into()]);
+        }
+        let _ = writeln!(out, "{}", table.render(palette));
+    }
+    out
+}
+
+/// The first twelve digits of a sum tell two apart; `-o json` has all of them.
+fn short(text: &str) -> String {
+    match text.strip_prefix("sha256:").and_then(|rest| Some((rest.get(..12)?, rest.get(64..)?))) {
+        Some((start, rest)) => format!("{start}{rest}"),
+        None => text.chars().take(60).collect(),
+    }
 }
 
 fn really(substitute: Option<&Substitute>) -> String {

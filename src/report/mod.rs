@@ -21,7 +21,7 @@ mod trace;
 mod units;
 mod view;
 
-pub use bundle::bundle_summary;
+pub use bundle::{bundle_difference, bundle_summary};
 pub use doctor::{doctor_short, doctor_table, error_list, route_table};
 pub use failure::{failure_json, failure_text};
 pub use forward::tunnels;

@@ -69,3 +69,20 @@ async fn the_bundles_own_kind_is_used() {
     machine.quickstart(&["down"]).await.expect(0);
     assert!(machine.kind.state.clusters().is_empty());
 }
+
+/// What differs is named; scripts read the exit code.
+#[tokio::test]
+async fn two_bundles_are_compared() {
+    let machine = Machine::new().await;
+    let same = machine.quickstart(&["bundle", "diff", &machine.bundle, &machine.bundle]).await.expect(0);
+    assert_eq!(same.stdout, "the bundles hold the same\n");
+    let other = machine.without_kind_in_bundle().await;
+    let table = machine.quickstart(&["bundle", "diff", &machine.bundle, &other]).await.expect(8);
+    assert!(table.stdout.contains("bin/kind") && table.stdout.contains("not there") && table.stderr.is_empty(), "{}", table.text());
+    let json = machine.quickstart(&["bundle", "diff", "-o", "json", &machine.bundle, &other]).await.expect(8).json();
+    assert_eq!(
+        (&json["same"], &json["files"][0]["name"], &json["files"][0]["b"]),
+        (&false.into(), &"bin/kind".into(), &serde_json::Value::Null)
+    );
+    refused(machine.quickstart(&["bundle", "diff", &machine.bundle, "nowhere.tar"]).await, 2, "BUNDLE_UNREADABLE");
+}
