@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `bundle create` out of a real container registry: Debian's package docker-registry, unpacked into a folder (nothing is installed) and
+# `bundle create`, `push` and `pull` with a real container registry: Debian's package docker-registry, unpacked into a folder (nothing is installed) and
 # started on 127.0.0.1 with its storage on disk. No engine, and no network but the package's.
 #
 #   scripts/registry.sh
@@ -110,6 +110,22 @@ run "$PROGRAM" bundle create --from "$WORK/in/spec.json" --mirror "http://$HOST"
 expect_exit 0 "the registry as a mirror of itself"
 expect_equal "a mirror gives the same bytes" "$(sum "$WORK/made/a.tar")" "$(sum "$WORK/made/c.tar")"
 rm -rf "$WORK/made" "$WORK/cache2" && mkdir "$WORK/made"
+
+part "a bundle as an artifact"
+create spec.json "$WORK/made/a.tar"
+run "$PROGRAM" bundle push "$WORK/made/a.tar" "oci://$HOST/room/stack:1"
+expect_exit 0 "bundle push"
+expect_text "something is sent" "@sha256:.*: [1-9].* sent" "$OUT"
+run "$PROGRAM" bundle push "$WORK/made/a.tar" "oci://$HOST/room/stack:2"
+expect_exit 0 "bundle push again"
+expect_text "nothing is sent" ": 0 B sent" "$OUT"
+rm -rf "$WORK/cache"
+run "$PROGRAM" bundle pull "oci://$HOST/room/stack:2" "$WORK/made/b.tar"
+expect_exit 0 "bundle pull"
+expect_equal "it is the same file" "$(sum "$WORK/made/a.tar")" "$(sum "$WORK/made/b.tar")"
+run "$PROGRAM" bundle diff "$WORK/made/a.tar" "$WORK/made/b.tar"
+expect_exit 0 "bundle diff"
+rm -rf "$WORK/made" && mkdir "$WORK/made"
 
 part "refusals"
 create odd.json "$WORK/made/x.tar"

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::bundle::is_artifact;
 use super::session;
 use crate::app::App;
 use crate::bundle::{Bundle, Index};
@@ -86,7 +87,8 @@ async fn until_cancelled<T>(app: &App, work: impl Future<Output = Result<T, Fail
 /// The index of the named bundle, else the one that was kept beside the state of a cluster made from a bundle.
 pub(super) async fn bundle(app: &App) -> Option<Result<Index, Failure>> {
     let paths = app.settings.paths.cluster(&app.settings.name);
-    let named = app.settings.bundle.clone();
+    // One in a registry is fetched by `up` alone.
+    let named = app.settings.bundle.clone().filter(|path| !is_artifact(path));
     let read = tokio::task::spawn_blocking(move || {
         if let Some(path) = named {
             return Some(Bundle::open(&path).map(|bundle| bundle.index().clone()).map_err(Failure::from));

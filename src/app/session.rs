@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::bundle::{is_artifact, localize};
 use crate::app::App;
 use crate::bundle::{Bundle, Index};
 use crate::catalog::{embedded, yaml};
+use crate::cli::Verb;
 use crate::cluster::Cluster;
 use crate::config::{ClusterPaths, Ingress, Profile, Settings, Source};
 use crate::error::{Exit, Failure};
@@ -38,13 +40,13 @@ impl Session {
         if state.as_ref().is_some_and(|state| state.resetting.is_some()) {
             return Self::again(app).await;
         }
-        Self::of(app.settings.clone(), state).await
+        Self::of(settings(app).await?, state).await
     }
 
     /// The same for the cluster as it was made: profile, versions, port and demo are those of the state.
     pub(super) async fn again(app: &App) -> Result<Self, Failure> {
         let (state, _) = existing(app)?;
-        Self::of(remembered(app.settings.clone(), &state), Some(state)).await
+        Self::of(remembered(settings(app).await?, &state), Some(state)).await
     }
 
     async fn of(mut settings: Settings, read: Option<State>) -> Result<Self, Failure> {
@@ -97,6 +99,16 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// The settings, with a bundle of a registry as a file of this machine. `plan` fetches none, and `start` needs none.
+async fn settings(app: &App) -> Result<Settings, Failure> {
+    let mut settings = app.settings.clone();
+    match &app.cli.verb {
+        Verb::Start(_) => settings.bundle = settings.bundle.filter(|path| !is_artifact(path)),
+        verb => localize(app, &mut settings, !matches!(verb, Verb::Plan(_))).await?,
+    }
+    Ok(settings)
 }
 
 /// The mapped port of a cluster of ours whose `state.json` is gone: what proves it ours is the private kubeconfig beside it, which

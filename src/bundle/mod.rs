@@ -5,6 +5,7 @@
 //! Reading and writing are synchronous and stream; callers on the runtime use `spawn_blocking`.
 
 mod archive;
+mod artifact;
 mod check;
 mod compose;
 mod describe;
@@ -24,6 +25,7 @@ mod write;
 mod tests;
 
 pub use archive::{repair, tags};
+pub use artifact::{Apart, Piece, Recipe, put_together, recipe, take_apart};
 pub use check::{MAX_FILES, MAX_INDEX, MAX_MANIFEST, MAX_PROGRAM};
 pub use describe::{ImageSummary, ManifestSummary, NodeSummary, Section, Summary, describe};
 pub use diff::{Change, Difference, diff};

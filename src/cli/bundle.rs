@@ -17,6 +17,10 @@ pub enum BundleCommand {
     Verify(BundleVerify),
     /// Say how two bundles differ
     Diff(BundleDiff),
+    /// Put a bundle into a container registry
+    Push(BundlePush),
+    /// Get a bundle out of a container registry
+    Pull(BundlePull),
 }
 
 /// `quickstart bundle create`.
@@ -116,4 +120,29 @@ pub struct BundleDiff {
     /// Form of the answer
     #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     pub output: TableOutput,
+}
+
+/// `quickstart bundle push`.
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "What the registry has already, layers of images above all, is not sent again: the same command again goes on where it stopped."
+)]
+pub struct BundlePush {
+    /// The bundle
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Where to: oci://REGISTRY/NAME:TAG
+    #[arg(value_name = "URL")]
+    pub to: String,
+}
+
+/// `quickstart bundle pull`.
+#[derive(Args, Clone, Debug)]
+pub struct BundlePull {
+    /// Where from: oci://REGISTRY/NAME:TAG, or NAME@sha256:DIGEST
+    #[arg(value_name = "URL")]
+    pub from: String,
+    /// The file to write
+    #[arg(value_name = "OUT")]
+    pub out: PathBuf,
 }

@@ -27,7 +27,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub use bundle::{BundleCommand, BundleCreate, BundleDiff, BundleInspect, BundleVerify};
+pub use bundle::{BundleCommand, BundleCreate, BundleDiff, BundleInspect, BundlePull, BundlePush, BundleVerify};
 pub use complete::{Names, VARIABLE as COMPLETE, complete, completions};
 pub use config::{ConfigCommand, ConfigShow};
 pub use doctor::{Doctor, DoctorRoute, DoctorWay};

@@ -25,7 +25,7 @@ pub struct Selection {
     /// How KServe deploys models [env: QUICKSTART_PROFILE] [default: serverless]
     #[arg(long, value_enum, value_name = "PROFILE")]
     pub profile: Option<Profile>,
-    /// Take everything from this bundle, nothing from the network [env: QUICKSTART_BUNDLE]
+    /// Take everything from this bundle: a file, or oci://REGISTRY/NAME:TAG [env: QUICKSTART_BUNDLE]
     #[arg(long, value_name = "FILE")]
     pub bundle: Option<PathBuf>,
     /// Where the ingress listens on 127.0.0.1 [env: QUICKSTART_PORT] [default: 8080, or the next free one]

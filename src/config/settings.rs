@@ -28,7 +28,7 @@ pub struct Settings {
     pub port: u16,
     /// The port was asked for: if it is taken, that is an error, not a reason to look for another.
     pub port_explicit: bool,
-    /// The bundle that everything comes from; a path that can be opened.
+    /// The bundle that everything comes from; a path that can be opened, or `oci://REGISTRY/NAME:TAG`.
     pub bundle: Option<PathBuf>,
     /// Another node image.
     pub node_image: Option<String>,
@@ -146,7 +146,7 @@ impl Settings {
             }
         }
         let port = layers.value("port", flags.port, layers.read("QUICKSTART_PORT", port)?, file.port);
-        let here = |path: &Path| environment.directory.join(path);
+        let here = |path: &Path| if is_url(path) { path.to_owned() } else { environment.directory.join(path) };
         let bundle = layers.value(
             "bundle",
             flags.bundle.as_deref().map(here).map(Shown),
@@ -329,9 +329,15 @@ fn port(text: &str) -> Result<u16, String> {
     text.trim().parse().ok().filter(|port| *port > 0).ok_or_else(|| format!("`{text}` is not a port from 1 to 65535"))
 }
 
+/// `oci://…` in the place of a path.
+fn is_url(path: &Path) -> bool {
+    path.to_str().is_some_and(|text| text.starts_with("oci://"))
+}
+
 /// A path in a file starts at the file's folder, and no shell expands `~` there.
 fn beside(file: &Path, path: &Path, environment: &Environment) -> PathBuf {
     match (path.strip_prefix("~"), &environment.home, file.parent()) {
+        _ if is_url(path) => path.to_owned(),
         (Ok(below), Some(home), _) => home.join(below),
         (_, _, Some(folder)) => folder.join(path),
         _ => path.to_owned(),

@@ -43,7 +43,7 @@ type Token = (Instant, Option<HeaderValue>);
 #[expect(missing_debug_implementations, reason = "oci-client's client has none, and holds secrets")]
 pub struct Registry {
     /// By https, then by plain http to the loopback address.
-    clients: [Client; 2],
+    pub(super) clients: [Client; 2],
     downloads: [reqwest::Client; 2],
     cache: Cache,
     mirror: Option<Mirror>,
@@ -51,7 +51,7 @@ pub struct Registry {
     logins: Mutex<BTreeMap<String, RegistryAuth>>,
     tokens: Mutex<BTreeMap<String, Token>>,
     policy: Policy,
-    cancel: CancellationToken,
+    pub(super) cancel: CancellationToken,
 }
 
 impl Registry {
@@ -125,8 +125,8 @@ impl Registry {
         }
     }
 
-    /// An index or a manifest: its sum, its file in the cache, its bytes.
-    async fn manifest(&self, image: &str, place: &Place) -> Result<(String, PathBuf, Vec<u8>), RegistryError> {
+    /// An index or a manifest, whatever it describes: its sum, its file in the cache, its bytes.
+    pub async fn manifest(&self, image: &str, place: &Place) -> Result<(String, PathBuf, Vec<u8>), RegistryError> {
         self.authorize(image, place).await?;
         let auth = self.login(image, place).await?;
         let client = &self.clients[usize::from(place.plain)];
@@ -207,7 +207,7 @@ impl Registry {
         Ok(header)
     }
 
-    async fn login(&self, image: &str, place: &Place) -> Result<RegistryAuth, RegistryError> {
+    pub(super) async fn login(&self, image: &str, place: &Place) -> Result<RegistryAuth, RegistryError> {
         let registry = place.host().to_owned();
         // Held while a helper answers: it is asked once a registry, not once an image.
         let mut logins = self.logins.lock().await;
@@ -221,7 +221,21 @@ impl Registry {
     }
 
     /// Asks until there is an answer, as long as another try may help.
-    async fn ask<T, W>(&self, image: &str, place: &Place, question: impl Fn() -> W) -> Result<T, RegistryError>
+    pub(super) async fn ask<T, W>(&self, image: &str, place: &Place, question: impl Fn() -> W) -> Result<T, RegistryError>
+    where
+        W: Future<Output = Result<T, OciDistributionError>>,
+    {
+        self.ask_within(REQUEST, image, place, question).await
+    }
+
+    /// The same with another bound on each question.
+    pub(super) async fn ask_within<T, W>(
+        &self,
+        limit: Duration,
+        image: &str,
+        place: &Place,
+        question: impl Fn() -> W,
+    ) -> Result<T, RegistryError>
     where
         W: Future<Output = Result<T, OciDistributionError>>,
     {
@@ -229,13 +243,13 @@ impl Registry {
         loop {
             let answer = tokio::select! {
                 () = self.cancel.cancelled() => return Err(RegistryError::Cancelled),
-                answer = tokio::time::timeout(REQUEST, question()) => answer,
+                answer = tokio::time::timeout(limit, question()) => answer,
             };
             let failed = match answer {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(error)) => Answer::of(error, image, place.host(), &place.whole()),
                 Err(_) => {
-                    let message = format!("{} did not answer within {} s", place.host(), REQUEST.as_secs());
+                    let message = format!("{} did not answer within {} s", place.host(), limit.as_secs());
                     Answer {
                         error: RegistryError::Failed { image: image.to_owned(), registry: Some(place.host().to_owned()), message },
                         passing: true,

@@ -163,6 +163,10 @@ impl Answer {
                     passing: code == 408 || code >= 500,
                 },
             },
+            OciDistributionError::RequestError(error) if error.status().is_some() => {
+                let code = error.status().map_or(0, |status| status.as_u16());
+                Self::of(OciDistributionError::ServerError { code, url: String::new(), message: String::new() }, &image, registry, at)
+            }
             OciDistributionError::ImageManifestNotFoundError(_) => lasting(RegistryError::NotFound { image, at: at.to_owned() }),
             OciDistributionError::UnauthorizedError { .. } => {
                 lasting(login(format!("{registry} wants a login, or has no such image for everybody")))

@@ -8,9 +8,11 @@ mod credentials;
 mod error;
 mod image;
 mod place;
+mod upload;
 
 pub use client::Registry;
 pub use credentials::Credentials;
 pub use error::RegistryError;
 pub use image::{Blob, Platform, Resolved};
 pub use place::{Mirror, Place};
+pub use upload::Section;

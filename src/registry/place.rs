@@ -66,6 +66,17 @@ impl Place {
         })
     }
 
+    /// `oci://REGISTRY/NAME:TAG`.
+    pub fn of_artifact(url: &str) -> Result<Self, RegistryError> {
+        let name = url.strip_prefix("oci://").unwrap_or(url);
+        // Nobody means Docker Hub's `library/` with it.
+        if !name.split('/').next().is_some_and(|host| host.contains(['.', ':']) || host == "localhost") {
+            return Err(RegistryError::Address { address: url.to_owned(), message: "write oci://REGISTRY/NAME:TAG".to_owned() });
+        }
+        let mut places = Self::of(name, None, None)?;
+        Ok(places.remove(0))
+    }
+
     /// The same repository at a digest.
     pub(super) fn with_digest(&self, digest: &str) -> Self {
         let reference =

@@ -1,10 +1,13 @@
-//! `bundle create|inspect|verify|diff`.
+//! `bundle create|inspect|verify|diff|push|pull`.
 
+mod artifact;
 mod create;
 mod files;
 mod planned;
 mod pull;
 mod save;
+
+pub(super) use artifact::{is_artifact, localize};
 
 use crate::app::App;
 use crate::bundle::{Bundle, describe, diff};
@@ -18,6 +21,8 @@ pub(super) async fn run(app: &App, command: &BundleCommand) -> Result<Exit, Fail
         BundleCommand::Inspect(arguments) => inspect(app, arguments).await,
         BundleCommand::Verify(arguments) => verify(app, arguments).await,
         BundleCommand::Diff(arguments) => difference(app, arguments).await,
+        BundleCommand::Push(arguments) => artifact::push(app, arguments).await,
+        BundleCommand::Pull(arguments) => artifact::pull(app, arguments).await,
     }
 }
 

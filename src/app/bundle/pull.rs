@@ -12,14 +12,14 @@ use crate::catalog::embedded;
 use crate::docker::normalize_reference;
 use crate::error::Failure;
 use crate::fetch::Cache;
-use crate::registry::{Blob, Platform, Registry, RegistryError, Resolved};
+use crate::registry::{Blob, Place, Platform, Registry, RegistryError, Resolved};
 use crate::report::bytes;
 use crate::rules;
 
 /// Images that are looked up at a time.
 const LOOKUPS: usize = 6;
 /// Blobs on their way at a time: enough for a fast line, few enough that a slow one ends some of them.
-const BLOBS: usize = 4;
+pub(super) const BLOBS: usize = 4;
 const TELL: Duration = Duration::from_secs(10);
 
 /// An image that is to be read.
@@ -63,27 +63,26 @@ pub(super) async fn pull(app: &App, registry: &Registry, wanted: &[Wanted], arch
         found.push(resolved.map_err(told)?);
     }
     drop(lookups);
-    download(app, registry, &found).await?;
+    let blobs = found.iter().flat_map(|image| std::iter::once(&image.config).chain(&image.layers).map(move |blob| (image, blob)));
+    download(app, registry, blobs.map(|(image, blob)| (image.reference.as_str(), &image.place, blob)).collect()).await?;
     assemble(app, wanted, &found, &platform)
 }
 
-/// Everything that is not in the cache yet.
-async fn download(app: &App, registry: &Registry, found: &[Resolved]) -> Result<(), Failure> {
-    let mut blobs: BTreeMap<&str, (&Resolved, &Blob)> = BTreeMap::new();
-    for image in found {
-        for blob in std::iter::once(&image.config).chain(&image.layers) {
-            blobs.entry(&blob.sha256).or_insert((image, blob));
-        }
+/// Every blob that is not in the cache yet, once: of whom, where, which.
+pub(super) async fn download(app: &App, registry: &Registry, wanted: Vec<(&str, &Place, &Blob)>) -> Result<(), Failure> {
+    let mut blobs = BTreeMap::new();
+    for (image, place, blob) in wanted {
+        blobs.entry(&blob.sha256).or_insert((image, place, blob));
     }
     // The largest first: they bound the time of all.
     let mut blobs: Vec<_> = blobs.into_values().collect();
-    blobs.sort_by_key(|(_, blob)| std::cmp::Reverse(blob.size));
-    let total: u64 = blobs.iter().map(|(_, blob)| blob.size).sum();
+    blobs.sort_by_key(|(_, _, blob)| std::cmp::Reverse(blob.size));
+    let total: u64 = blobs.iter().map(|(_, _, blob)| blob.size).sum();
     app.printer.talk(&format!("reading {} blobs, {}", blobs.len(), bytes(total)));
     let moved: Vec<AtomicU64> = blobs.iter().map(|_| AtomicU64::new(0)).collect();
-    let reading = blobs.iter().zip(&moved).map(|((image, blob), moved)| async move {
+    let reading = blobs.iter().zip(&moved).map(|((image, place, blob), moved)| async move {
         let on_bytes = |done: u64| moved.store(done, Ordering::Relaxed);
-        registry.blob(&image.reference, &image.place, blob, &on_bytes).await
+        registry.blob(image, place, blob, &on_bytes).await
     });
     let mut reading = stream::iter(reading).buffer_unordered(BLOBS);
     let mut tick = tokio::time::interval(TELL);
@@ -156,7 +155,7 @@ fn again(sources: &Sources) -> u64 {
 }
 
 /// Behind a proxy an answer that nobody gave is the proxy's failure, and nothing in the transport's words says so.
-fn explained(app: &App, error: RegistryError) -> Failure {
+pub(super) fn explained(app: &App, error: RegistryError) -> Failure {
     let by_proxy = app.settings.environment.proxies.any() && error.is_from_outside();
     let failure = Failure::from(error);
     match rules::rule("PROXY_ENV").filter(|_| failure.id == "DOWNLOAD_FAILED" && by_proxy) {
