@@ -1,12 +1,14 @@
 //! A cluster's three entries in a kubeconfig, put in and taken out as text: what the file's owner wrote around them stays as it is.
 //!
-//! Every edit is checked by reading the result again. A file whose form does not allow it (JSON, flow style) is written anew from its
-//! values, which costs its comments.
+//! Every edit is checked by reading the result again. A file whose form does not allow it (JSON, a flow list over several lines) is written
+//! anew from its values, which costs its comments.
 
 use std::io::{Error, ErrorKind};
 use std::ops::Range;
 
 use serde_json::{Map, Value, json};
+
+use super::flow;
 
 /// The lists of a kubeconfig, each with the key under which an entry keeps its value.
 const SECTIONS: [(&str, &str); 3] = [("clusters", "cluster"), ("contexts", "context"), ("users", "user")];
@@ -76,7 +78,7 @@ fn edit(text: &str, name: &str, entries: Option<&Entries>) -> std::io::Result<St
         after = after.and_then(|text| {
             let text = without_item(&text, section, name)?;
             match entries {
-                Some(entries) => with_item(&text, section, &item(name, key, &entries.value(section))),
+                Some(entries) => with_item(&text, section, name, key, &entries.value(section)),
                 None => Some(text),
             }
         });
@@ -136,6 +138,8 @@ enum Written {
     Absent,
     /// In block style, or empty.
     Block(Section),
+    /// `[…]` with something in it, on this line.
+    Flow(usize),
     /// In a way that cannot be edited line by line.
     Otherwise,
 }
@@ -154,6 +158,7 @@ fn section(lines: &[&str], name: &str) -> Written {
     match (value, first) {
         ("" | "[]" | "null" | "~", None) if end == key + 1 => Written::Block(Section { key, items: end..end, indent: 0 }),
         ("", Some(first)) => Written::Block(Section { key, items: key + 1..end, indent: first.len() - first.trim_start().len() }),
+        (list, None) if list.starts_with('[') && list.ends_with(']') && end == key + 1 => Written::Flow(key),
         _ => Written::Otherwise,
     }
 }
@@ -163,6 +168,7 @@ fn without_item(text: &str, name: &str, item: &str) -> Option<String> {
     let section = match section(&lines, name) {
         Written::Absent => return Some(text.to_owned()),
         Written::Block(section) => section,
+        Written::Flow(at) => return on_line(&lines, at, |line| flow::without(line, item)),
         Written::Otherwise => return None,
     };
     let starts: Vec<usize> = section.items.clone().filter(|&at| starts_item(lines[at], section.indent)).collect();
@@ -192,20 +198,28 @@ fn starts_item(line: &str, indent: usize) -> bool {
         .is_some_and(|(before, item)| before.trim().is_empty() && item.starts_with('-') && !item.starts_with("---"))
 }
 
-fn with_item(text: &str, name: &str, item: &str) -> Option<String> {
+/// The text with one line edited.
+fn on_line(lines: &[&str], at: usize, edit: impl FnOnce(&str) -> Option<String>) -> Option<String> {
+    let edited = edit(lines[at])?;
+    Some([lines[..at].concat(), edited, lines[at + 1..].concat()].concat())
+}
+
+fn with_item(text: &str, section_name: &str, name: &str, key: &str, value: &Value) -> Option<String> {
+    let item = item(name, key, value);
     let mut text = text.to_owned();
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let section = match section(&lines, name) {
-        Written::Absent => return Some(format!("{text}{name}:\n{item}")),
+    let section = match section(&lines, section_name) {
+        Written::Absent => return Some(format!("{text}{section_name}:\n{item}")),
         Written::Block(section) => section,
+        Written::Flow(at) => return on_line(&lines, at, |line| flow::with(line, &json!({key: value, "name": name}))),
         Written::Otherwise => return None,
     };
     let mut after: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
     if section.items.is_empty() {
-        after[section.key] = format!("{name}:\n");
+        after[section.key] = format!("{section_name}:\n");
     }
     let shift = " ".repeat(section.indent);
     let item = item.lines().map(|line| format!("{shift}{line}\n")).collect::<Vec<_>>().concat();

@@ -5,6 +5,7 @@ mod config;
 mod entries;
 mod error;
 mod exec;
+mod flow;
 pub mod kubeconfig;
 mod program;
 mod proxy;

@@ -77,7 +77,9 @@ fn note(lanes: &mut Lanes, event: &Event) {
             open.lane.retries += 1;
             open.wait(what, reason, at);
         }),
-        EventKind::BytesMoved { stage, what, done, .. } => with(stage, &mut |open| drop(open.bytes.insert(what.clone(), *done))),
+        EventKind::BytesMoved { stage, what, done, .. } => with(stage, &mut |open| {
+            open.bytes.insert(what.clone(), *done);
+        }),
         EventKind::RunStarted { .. } | EventKind::Noted { .. } | EventKind::RunFinished { .. } => {}
     }
 }

@@ -51,6 +51,23 @@ async fn of_several_files_each_is_changed_as_kubectl_would() {
     assert_eq!(current(&work).as_deref(), Some("work"));
 }
 
+/// Lists in flow style, each on its line, were written anew: after `down` the file said the same in another way.
+#[tokio::test]
+async fn lists_on_one_line_stay_on_one_line() {
+    const FLOW: &str = "# mine, do not touch\napiVersion: v1\nkind: Config\nclusters:\n  - {name: before, cluster: {server: \"https://127.0.0.1:1\"}} # the old one\ncontexts: [{name: before, context: {cluster: before, user: before}}]\nusers: [{name: before, user: {}}] # me\ncurrent-context: before\n";
+    let machine = Machine::new().await;
+    let file = machine.home().join(".kube/config");
+    fs_err::create_dir_all(file.parent().unwrap()).unwrap();
+    fs_err::write(&file, FLOW).unwrap();
+    machine.up(&[]).await.expect(0);
+    assert_eq!(current(&file).as_deref(), Some("kind-quickstart"));
+    let during = fs_err::read_to_string(&file).unwrap();
+    assert!(during.contains("# mine") && during.contains("# the old one") && during.contains("# me"), "{during}");
+    machine.quickstart(&["reset", "--yes"]).await.expect(0);
+    machine.quickstart(&["down"]).await.expect(0);
+    assert_eq!(fs_err::read_to_string(&file).unwrap(), FLOW);
+}
+
 /// A file that only we have written goes with the cluster.
 #[tokio::test]
 async fn a_file_that_was_not_there_is_private_and_goes_again() {

@@ -36,5 +36,6 @@ mod second_up;
 mod side_by_side;
 mod status;
 mod stop_start;
+mod timeline;
 mod up;
 mod waves;

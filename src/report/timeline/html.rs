@@ -109,6 +109,9 @@ mod tests {
 
     #[test]
     fn what_a_cluster_said_stays_text() {
-        assert_eq!(escape("<script>alert('x') & \"y\"\n</script>"), "&lt;script&gt;alert(&#39;x&#39;) &amp; &quot;y&quot; &lt;/script&gt;");
+        assert_eq!(
+            escape("<script>alert('x') & \"y\"\n</script>"),
+            "&lt;script&gt;alert(&#39;x&#39;) &amp; &quot;y&quot;; &lt;/script&gt;"
+        );
     }
 }
