@@ -85,7 +85,7 @@ counts() {
 }
 gateway_ready() { kubectl -n istio-system rollout status deployment/istio-ingressgateway --timeout=1s; }
 restart_engine() {
-  if has systemctl && systemctl is-active --quiet docker; then
+  if has systemctl && systemctl is-active --quiet docker 2>/dev/null; then
     systemctl restart docker
   else
     local pid

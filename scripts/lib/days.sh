@@ -56,7 +56,7 @@ days_left() { # of the certificate that ends first
 }
 
 restart_engine() {
-  if has systemctl && systemctl is-active --quiet docker; then
+  if has systemctl && systemctl is-active --quiet docker 2>/dev/null; then
     systemctl restart docker
   else
     local pid

@@ -29,6 +29,8 @@ print_figures() {
     "",
     "stages of the serial sequence (run 1)", (.runs[0].serial | stages),
     "stages of `up` (run 1; they run side by side)", (.runs[0].up | stages),
+    "its critical path: what is not in this list makes no run shorter",
+    (.runs[0].up.critical[] | "  \(.stage | left(44)) \("" | right(10)) \(.to_ms - .from_ms | s | right(11))   \(if .bound then "of which \(.bound_ms | s) for \(.bound)" else "" end)"),
     "stages of `up` that loads its images (small node image)", (.with_images_to_load | stages),
     def way($way; $kind): first(.forward[]? | select(.way == $way and .connections == $kind)) // null;
     def load($kind): (way("kubectl"; $kind)) as $k | .forward[]? | select(.connections == $kind)
@@ -45,6 +47,7 @@ print_figures() {
     row("`up` with images to load"; ""; (.with_images_to_load.total_ms | s); null),
     row("  of that, the longest group of images"; ""; ([.with_images_to_load.stages[] | select(.stage | startswith("images/")).ms] | max // 0 | s); null),
     row("second `up`"; "<= 3 s"; (.second_up_ms | s); .second_up_ms <= 3000),
+    row("`reset`"; ""; (.reset_ms | s); null),
     (way("kubectl"; "kept") as $k | way("tunnel"; "kept") as $t | way("mapped"; "kept") as $m | way("kubectl"; "new") as $kn | way("tunnel"; "new") as $tn
       | select($k and $t and $kn and $tn)
       | row("tunnel, connections kept: requests/s"; ">= 1.2x"; "\($t.requests_per_second / $k.requests_per_second * 100 | round / 100)x"; $t.requests_per_second >= 1.2 * $k.requests_per_second),
