@@ -2,7 +2,7 @@
 SHELL := bash
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help up build check test chaos-wire lint fuzz registry e2e chaos bench dist lab lab-check lab-clean
+.PHONY: help up build check test chaos-wire lint fuzz registry e2e days endurance chaos bench dist lab lab-check lab-clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,12 @@ registry: build ## bundles out of a real container registry on 127.0.0.1 (Debian
 
 e2e: ## the real thing on the lab's bundle: up, status, predict, second up, down, with assertions
 	@scripts/e2e.sh
+
+days: ## the days after up on the lab: sleep, engine restart, ageing certificates, two clusters, resets, no trace (8 minutes)
+	@scripts/days.sh
+
+endurance: ## 5000 predictions through dying pods, API server, node and engine, mapped and by tunnel (20 minutes)
+	@ENDURANCE_REQUESTS=$${REQUESTS:-5000} ENDURANCE_ENGINE=1 scripts/forward-endurance.sh
 
 chaos: ## faults on the lab's cluster, each with its expected outcome and an up that must converge (SLICE=1/4, FAULTS="…")
 	@scripts/chaos.sh
