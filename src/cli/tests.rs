@@ -136,7 +136,10 @@ fn bad_values_are_refused() {
     ] {
         assert_eq!(refused(&format!("quickstart {line}")).exit, Exit::Usage, "{line}");
     }
-    assert_eq!(refused("quickstart bundle create --pull out.tar").hint.as_deref(), Some("`quickstart bundle create --help` lists what it takes"));
+    assert_eq!(
+        refused("quickstart bundle create --pull out.tar").hint.as_deref(),
+        Some("`quickstart bundle create --help` lists what it takes")
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -160,15 +161,21 @@ impl Registry {
             size: Some(blob.size),
             authorization: None,
         };
-        let mut renewed = false;
+        let (moved, mut before) = (AtomicU64::new(0), None);
+        let on_bytes = |done: u64| {
+            moved.store(done, Ordering::Relaxed);
+            on_bytes(done);
+        };
         loop {
             download.authorization = self.authorize(image, place).await?;
-            match self.cache.fetch(&self.downloads[usize::from(place.plain)], &download, on_bytes, &self.cancel).await {
+            match self.cache.fetch(&self.downloads[usize::from(place.plain)], &download, &on_bytes, &self.cancel).await {
                 Ok(cached) => return Ok(cached.path),
                 Err(FetchError::NotFound { urls, .. }) => return Err(RegistryError::NotFound { image: download.what, at: urls }),
                 // A token ends while a large blob is on its way; what has come of it stays.
-                Err(FetchError::Failed { message, .. }) if message.ends_with("401 Unauthorized") && !renewed => {
-                    renewed = true;
+                Err(FetchError::Failed { message, .. })
+                    if message.ends_with("401 Unauthorized") && before.is_none_or(|before| moved.load(Ordering::Relaxed) > before) =>
+                {
+                    before = Some(moved.load(Ordering::Relaxed));
                     self.tokens.lock().await.remove(&place.repository());
                 }
                 Err(FetchError::Failed { message, .. }) if busy(&message) => {

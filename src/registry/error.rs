@@ -238,7 +238,10 @@ impl Explain for RegistryError {
             }
             Self::Platform { .. } => "leave this platform out, or choose a version that has it with --set COMPONENT=VERSION".into(),
             Self::Checksum { .. } => "do not use it: the registry or something on the way changed the image; try another network".into(),
-            Self::Login { registry, .. } => format!("`docker login {registry}`, then run the same command again"),
+            Self::Login { registry, .. } => {
+                let named = if registry == "index.docker.io" { String::new() } else { format!(" {registry}") };
+                format!("`docker login{named}`, then run the same command again")
+            }
             Self::Tls { .. } => {
                 "a proxy that opens TLS needs its CA in the system's trust store (or SSL_CERT_FILE); a wrong clock looks the same".into()
             }

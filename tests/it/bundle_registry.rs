@@ -14,17 +14,17 @@ use crate::{
 };
 
 /// A layer that several images share.
-const BASE: &[u8] = &[7; 300_000];
+pub(crate) const BASE: &[u8] = &[7; 300_000];
 
 /// A machine without an engine's images, a registry that has those of the small stack, and the description that names them there.
-struct Room {
-    machine: Sandbox,
-    registry: Registry,
-    spec: String,
+pub(crate) struct Room {
+    pub(crate) machine: Sandbox,
+    pub(crate) registry: Registry,
+    pub(crate) spec: String,
 }
 
 impl Room {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let (mut machine, registry) = (Sandbox::new().await, Registry::start().await);
         let spec = machine.bundle_spec();
         let mut value: Value = serde_json::from_str(&fs_err::read_to_string(&spec).unwrap()).unwrap();
@@ -45,16 +45,16 @@ impl Room {
         Self { machine, registry, spec: spec.display().to_string() }
     }
 
-    async fn create(&self, out: &str) -> Output {
+    pub(crate) async fn create(&self, out: &str) -> Output {
         self.machine.quickstart(&["bundle", "create", "--from", &self.spec, "--pull", out]).await
     }
 
-    fn out(&self, name: &str) -> PathBuf {
+    pub(crate) fn out(&self, name: &str) -> PathBuf {
         self.machine.home().join(name)
     }
 
     /// What lies beside the bundles, the cache left out.
-    fn left(&self) -> Vec<PathBuf> {
+    pub(crate) fn left(&self) -> Vec<PathBuf> {
         files(&self.machine.home()).into_iter().filter(|path| !path.starts_with(self.machine.home().join(".cache"))).collect()
     }
 
@@ -65,7 +65,7 @@ impl Room {
     }
 
     /// The digest of a layer.
-    fn layer(&self, bytes: &[u8]) -> String {
+    pub(crate) fn layer(&self, bytes: &[u8]) -> String {
         let store = self.registry.store();
         store.blobs.iter().find(|(_, (_, blob))| blob == bytes).unwrap().0.clone()
     }
@@ -265,84 +265,4 @@ async fn what_has_no_checksum_is_refused_before_anything_is_asked() {
     let told = three_lines(&room.machine.quickstart(&arguments).await, 3, "UNPINNED");
     assert!(told.hint.contains("--accept-unpinned"), "{told:?}");
     assert_eq!((room.registry.store().log.len(), room.left()), (0, Vec::new()));
-}
-
-impl Room {
-    fn artifact(&self) -> String {
-        format!("oci://{}/room/stack:1", self.registry.host())
-    }
-
-    async fn run(&self, arguments: &[&str]) -> Output {
-        self.machine.quickstart(arguments).await
-    }
-
-    /// Forgets what has come so far.
-    fn forget(&self) {
-        fs_err::remove_dir_all(self.machine.home().join(".cache")).unwrap();
-    }
-}
-
-/// There and back: the same bytes; what is there is not sent again; layers are blobs that the images have, too.
-#[tokio::test]
-async fn a_bundle_goes_through_a_registry() {
-    let room = Room::new().await;
-    room.create("a.tar").await.expect(0);
-    let first = room.run(&["bundle", "push", "a.tar", &room.artifact()]).await.expect(0);
-    assert!(first.stdout.contains("@sha256:"), "{}", first.text());
-    assert_eq!(
-        room.registry.asked(&format!("HEAD /v2/room/stack/blobs/{}", room.layer(BASE))).len(),
-        1,
-        "once, though five groups hold it"
-    );
-    room.registry.store().log.clear();
-    let again = room.run(&["bundle", "push", "a.tar", &room.artifact()]).await.expect(0);
-    assert!(again.stdout.contains(": 0 B sent"), "{}", again.text());
-    assert!(room.registry.asked("PATCH").is_empty());
-    room.forget();
-    room.run(&["bundle", "pull", &room.artifact(), "b.tar"]).await.expect(0);
-    assert!(fs_err::read(room.out("a.tar")).unwrap() == fs_err::read(room.out("b.tar")).unwrap());
-}
-
-/// A pull that was cut goes on; one of other bytes is refused; something else than a bundle is none. Nothing half-done is left.
-#[tokio::test]
-async fn a_bundle_of_a_registry_is_not_trusted() {
-    let room = Room::new().await;
-    room.create("a.tar").await.expect(0);
-    room.run(&["bundle", "push", "a.tar", &room.artifact()]).await.expect(0);
-    fs_err::remove_file(room.out("a.tar")).unwrap();
-    room.forget();
-    let base = format!("/v2/room/stack/blobs/{}", room.layer(BASE));
-    room.registry.trouble(&base, 1, Trouble::Cut);
-    room.registry.trouble(&base, 1, Trouble::Refuse(403, "DENIED"));
-    let told = three_lines(&room.run(&["bundle", "pull", &room.artifact(), "b.tar"]).await, 3, "REGISTRY_LOGIN");
-    assert!(told.cause.contains("room/stack"), "{told:?}");
-    assert_eq!(room.left(), Vec::<PathBuf>::new());
-    room.run(&["bundle", "pull", &room.artifact(), "b.tar"]).await.expect(0);
-    assert!(room.registry.asked(&base).last().unwrap().ends_with("bytes=150000-"));
-    fs_err::remove_file(room.out("b.tar")).unwrap();
-    room.forget();
-    room.registry.trouble(&base, 1, Trouble::Wrong);
-    three_lines(&room.run(&["bundle", "pull", &room.artifact(), "b.tar"]).await, 8, "CHECKSUM");
-    let image = format!("oci://{}/kindest/node:v1.34.3", room.registry.host());
-    three_lines(&room.run(&["bundle", "pull", &image, "b.tar"]).await, 8, "BUNDLE_DAMAGED");
-    assert_eq!(room.left(), Vec::<PathBuf>::new());
-}
-
-/// `up` fetches it, `plan` does not.
-#[tokio::test]
-async fn up_takes_a_bundle_of_a_registry() {
-    let mut room = Room::new().await;
-    room.create("a.tar").await.expect(0);
-    room.run(&["bundle", "push", "a.tar", &room.artifact()]).await.expect(0);
-    fs_err::remove_file(room.out("a.tar")).unwrap();
-    room.forget();
-    let (artifact, port) = (room.artifact(), room.machine.port.to_string());
-    let refused = room.run(&["plan", "--bundle", &artifact]).await.expect(2);
-    assert!(refused.stderr.contains("bundle pull"), "{}", refused.text());
-    room.machine.engine.state().images.clear();
-    let host = room.machine.engine.host();
-    room.machine.env("DOCKER_HOST", &host);
-    let output = room.run(&["up", "--bundle", &artifact, "--port", &port]).await.expect(0);
-    assert!(output.stdout.contains("[1, 1]"), "{}", output.text());
-    room.run(&["plan", "--bundle", &artifact]).await.expect(0);
 }

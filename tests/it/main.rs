@@ -7,6 +7,7 @@ mod support;
 
 mod bomb;
 mod bundle;
+mod bundle_artifact;
 mod bundle_registry;
 mod cancel;
 mod chaos;

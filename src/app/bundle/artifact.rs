@@ -16,6 +16,7 @@ use crate::error::{Exit, Failure};
 use crate::fetch::{Cache, quiet};
 use crate::registry::{Blob, Place, Registry, Section};
 use crate::report::bytes;
+use crate::state::persist;
 
 /// What the artifact is, to whoever lists a registry.
 const KIND: &str = "application/vnd.quickstart.bundle.v1";
@@ -156,23 +157,51 @@ async fn get(app: &App, found: &Found, out: &Path) -> Result<(), Failure> {
     .await
 }
 
-/// Where the settings name an artifact: the file that it is here, fetched first if that is allowed.
+/// Where the settings name an artifact: the file that it is here, fetched first if that is allowed. A registry that does not answer is
+/// missed only by who has never fetched it.
 pub(in crate::app) async fn localize(app: &App, settings: &mut Settings, fetch: bool) -> Result<(), Failure> {
     let Some(url) = settings.bundle.as_deref().filter(|path| is_artifact(path)).and_then(Path::to_str).map(str::to_owned) else {
         return Ok(());
     };
-    let found = find(app, &url).await?;
-    let place = settings.paths.images().join(format!("{}.tar", found.recipe.sha256));
-    // Every entry is compared with its sum when it is used.
-    let there = place.clone();
-    let is_there = blocking(move || Ok(Bundle::open(&there).is_ok())).await?;
-    if !is_there && !fetch {
-        return Err(Failure::new("BUNDLE_UNREADABLE", Exit::Usage, format!("{url} is not on this machine yet"))
-            .hint(format!("`quickstart up` fetches it; or `quickstart bundle pull {url} FILE`, then --bundle FILE")));
+    let folder = settings.paths.images();
+    let note = folder.join(format!("{}.json", &hex::encode(Sha256::digest(&url))[..16]));
+    let place = |sha256: &str| folder.join(format!("{sha256}.tar"));
+    let found = match find(app, &url).await {
+        Ok(found) => found,
+        Err(failure) if failure.exit == Exit::Prerequisite => {
+            let Some(before) = noted(&note).map(|sha256| place(&sha256)) else { return Err(failure) };
+            if !is_there(&before).await? {
+                return Err(failure);
+            }
+            app.printer.talk(&format!("{url} cannot be asked ({}): the bundle that was fetched before is used", failure.id));
+            settings.bundle = Some(before);
+            return Ok(());
+        }
+        Err(failure) => return Err(failure),
+    };
+    let here = place(&found.recipe.sha256);
+    if !is_there(&here).await? {
+        if !fetch {
+            return Err(Failure::new("BUNDLE_UNREADABLE", Exit::Usage, format!("{url} is not on this machine yet"))
+                .hint(format!("`quickstart up` fetches it; or `quickstart bundle pull {url} FILE`, then --bundle FILE")));
+        }
+        get(app, &found, &here).await?;
     }
-    if !is_there {
-        get(app, &found, &place).await?;
-    }
-    settings.bundle = Some(place);
+    let text = json!({"version": 1, "url": url, "sha256": found.recipe.sha256}).to_string();
+    persist::write(&note, text.as_bytes(), false)
+        .map_err(|error| Failure::new("CACHE_IO", Exit::Prerequisite, "the cache folder cannot be used").cause(error.to_string()))?;
+    settings.bundle = Some(here);
     Ok(())
+}
+
+/// Every entry is compared with its sum when it is used: this looks at the index and the headers only.
+async fn is_there(place: &Path) -> Result<bool, Failure> {
+    let place = place.to_owned();
+    blocking(move || Ok(Bundle::open(&place).is_ok())).await
+}
+
+/// What an address led to the last time.
+fn noted(note: &Path) -> Option<String> {
+    let value: Value = serde_json::from_slice(&fs_err::read(note).ok()?).ok()?;
+    value["sha256"].as_str().filter(|sum| sum.len() == 64 && sum.bytes().all(|byte| byte.is_ascii_hexdigit())).map(str::to_owned)
 }
