@@ -6,10 +6,12 @@ mod config;
 mod doctor;
 mod down;
 mod forward;
+mod join;
 mod logs;
 mod plan;
 mod predict;
 mod reset;
+mod serve;
 mod session;
 mod start;
 mod status;
@@ -94,6 +96,7 @@ async fn dispatch(app: &App) -> Result<Exit, Failure> {
         Verb::Plan(arguments) => plan::run(app, arguments).await,
         Verb::Forward(command) => forward::run(app, command).await,
         Verb::Bundle(command) => bundle::run(app, command).await,
+        Verb::Serve(arguments) => serve::run(app, arguments).await,
         Verb::Doctor(arguments) => doctor::run(app, arguments).await,
         Verb::Config(command) => config::run(app, command),
         Verb::Logs(arguments) => logs::run(app, arguments).await,

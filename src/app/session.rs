@@ -34,13 +34,18 @@ pub(super) struct Session {
 impl Session {
     /// Reads the state, opens the bundle, makes the plan.
     pub(super) async fn open(app: &App) -> Result<Self, Failure> {
-        let paths = app.settings.paths.cluster(&app.settings.name);
+        Self::with(settings(app).await?).await
+    }
+
+    /// The same with settings that differ from what was typed.
+    pub(super) async fn with(settings: Settings) -> Result<Self, Failure> {
+        let paths = settings.paths.cluster(&settings.name);
         let state = State::read(&paths.state)?;
         // A reset that was interrupted: what it was about to make is what the cluster was, not what a bare `up` would make.
-        if state.as_ref().is_some_and(|state| state.resetting.is_some()) {
-            return Self::again(app).await;
+        match state {
+            Some(state) if state.resetting.is_some() => Self::of(remembered(settings, &state), Some(state)).await,
+            state => Self::of(settings, state).await,
         }
-        Self::of(settings(app).await?, state).await
     }
 
     /// The same for the cluster as it was made: profile, versions, port and demo are those of the state.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
+use super::join::Teller;
 use super::session::Session;
 use crate::app::App;
 use crate::cli::EventsOutput;
@@ -47,10 +48,21 @@ pub(super) async fn told(
     paths: &ClusterPaths,
     work: impl AsyncFnOnce(&Emitter) -> Result<Option<Outcome>, Failure>,
 ) -> Result<Exit, Failure> {
+    told_to(app, output, paths, None, work).await
+}
+
+/// The same, and to the board of a room.
+pub(super) async fn told_to(
+    app: &App,
+    output: EventsOutput,
+    paths: &ClusterPaths,
+    teller: Option<&mut Teller>,
+    work: impl AsyncFnOnce(&Emitter) -> Result<Option<Outcome>, Failure>,
+) -> Result<Exit, Failure> {
     let (events, heard) = Emitter::new();
-    let printing = print(app, output, heard, EventLog::open(&paths.events).ok());
+    let printing = print(app, output, heard, EventLog::open(&paths.events).ok(), teller);
     let working = async {
-        let result = work(&events).await;
+        let result = Box::pin(work(&events)).await;
         let took_ms = events.elapsed_ms();
         let (exit, outcome, failure) = match result {
             Ok(outcome) => (Exit::Ok, outcome, None),
@@ -144,8 +156,14 @@ fn outcome(plan: &Plan, host: Option<String>, stages: Vec<(StageId, u64)>) -> Ou
     Outcome { url: port.map_or_else(String::new, |port| format!("http://127.0.0.1:{port}")), curl, prediction, stages, context }
 }
 
-/// Reads the events until the last one, for the screen and for `events.jsonl`.
-async fn print(app: &App, output: EventsOutput, mut heard: UnboundedReceiver<Event>, log: Option<EventLog>) -> Result<(), Failure> {
+/// Reads the events until the last one, for the screen, for `events.jsonl` and for the board.
+async fn print(
+    app: &App,
+    output: EventsOutput,
+    mut heard: UnboundedReceiver<Event>,
+    log: Option<EventLog>,
+    mut teller: Option<&mut Teller>,
+) -> Result<(), Failure> {
     let mut view = View::new(output, &app.printer);
     let mut tick = tokio::time::interval(Duration::from_millis(500));
     let started = tokio::time::Instant::now();
@@ -157,6 +175,9 @@ async fn print(app: &App, output: EventsOutput, mut heard: UnboundedReceiver<Eve
                 let Some(event) = event else { return Ok(()) };
                 if log.as_mut().is_some_and(|log| log.record(&event).is_err()) {
                     log = None;
+                }
+                if let Some(teller) = &mut teller {
+                    teller.event(&event);
                 }
                 view.event(&event, &app.printer).map_err(failed)?;
             }

@@ -17,6 +17,7 @@ mod pages;
 mod parse;
 mod plan;
 mod predict;
+mod serve;
 mod status;
 mod timeline;
 mod up;
@@ -41,6 +42,7 @@ pub use pages::man;
 pub use parse::{Halt, parse};
 pub use plan::Plan;
 pub use predict::Predict;
+pub use serve::{Listen, Serve};
 pub use status::Status;
 pub use timeline::{Timeline, TimelineOutput};
 pub use up::{Selection, SetVersion, Up};
@@ -112,6 +114,8 @@ pub enum Verb {
     /// Everything `up` needs, in one file
     #[command(subcommand, arg_required_else_help = true)]
     Bundle(BundleCommand),
+    /// Hand a bundle to a whole room
+    Serve(Serve),
     /// Check whether this machine can do it
     Doctor(Doctor),
     /// Settings: what they are, where they came from, what can be written into quickstart.yaml

@@ -13,6 +13,12 @@ pub struct Up {
     /// What to install, and where.
     #[command(flatten)]
     pub selection: Selection,
+    /// Take the bundle from a `quickstart serve` in the room, by the link that it prints
+    #[arg(long, value_name = "URL#CODE", conflicts_with = "bundle")]
+    pub join: Option<String>,
+    /// Tell the room's board how far you are, under this name; nothing is told without it
+    #[arg(long = "as", value_name = "NAME", requires = "join")]
+    pub known_as: Option<String>,
     /// How to tell the story
     #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     pub output: EventsOutput,

@@ -6,7 +6,7 @@ use fs_err::tokio as fs;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::{AtomicFile, FetchError, OnBytes, Policy, atomic::blocking};
+use super::{AtomicFile, FetchError, OnBytes, Policy, atomic::blocking, code::is_sha256};
 
 const CHUNK: usize = 256 * 1024;
 
@@ -59,6 +59,20 @@ impl Cache {
         tracing::warn!(path = %place.display(), found, "a file of the cache is damaged and is set aside");
         fs::rename(&place, self.folder.join(format!("{sha256}.damaged"))).await.map_err(FetchError::io("set a damaged file aside"))?;
         Ok(None)
+    }
+
+    /// The sums of files whose sum starts so, as their names say; [`Cache::get`] says whether they still are what they were.
+    pub async fn starting_with(&self, prefix: &str) -> Result<Vec<String>, FetchError> {
+        let mut entries = match fs::read_dir(&self.folder).await {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(FetchError::io("look into the download cache")(error)),
+        };
+        let mut found = Vec::new();
+        while let Some(entry) = entries.next_entry().await.map_err(FetchError::io("look into the download cache"))? {
+            found.extend(entry.file_name().into_string().ok().filter(|name| is_sha256(name) && name.starts_with(prefix)));
+        }
+        Ok(found)
     }
 
     /// Puts what `reader` gives, when it is `sha256`; otherwise it is kept aside and [`FetchError::Checksum`] says so.

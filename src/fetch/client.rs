@@ -19,7 +19,7 @@ pub fn direct_client() -> Result<reqwest::Client, FetchError> {
     finish(reqwest::Client::builder().no_proxy())
 }
 
-fn finish(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, FetchError> {
+pub(super) fn finish(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, FetchError> {
     builder
         .user_agent(USER_AGENT)
         .connect_timeout(CONNECT_TIMEOUT)

@@ -3,16 +3,20 @@
 mod atomic;
 mod cache;
 mod client;
+mod code;
 mod download;
 mod error;
+mod join;
 mod pulse;
 mod retry;
 
 pub use atomic::AtomicFile;
 pub use cache::{Cache, Cached};
 pub use client::{client, direct_client};
+pub use code::{Code, Link, Secret};
 pub use download::Download;
 pub use error::FetchError;
+pub use join::{JoinError, Offer, Report, Room};
 pub use pulse::{Idle, OnBytes, Pulse, quiet};
 pub use retry::{Policy, Trouble};
 

@@ -37,6 +37,24 @@ pub(super) const RULES: &[Rule] = &[
     ),
     named("CACHE_IO", &[Prerequisite], "the cache folder cannot be used", "make it yours, or name another one with QUICKSTART_CACHE_DIR"),
     named("CONFIG_INVALID", &[Usage], "the configuration file is wrong", "correct the line that is named"),
+    named(
+        "JOIN_BUNDLE",
+        &[Verification],
+        "what is served is not the bundle that the code means",
+        "ask for the link that `quickstart serve` prints now; if it is the same one, do not use what is served there",
+    ),
+    named(
+        "JOIN_CODE",
+        &[Prerequisite, Usage],
+        "the code of the room is not complete, or not the room's",
+        "ask for the link that `quickstart serve` prints now: each start makes a new code, unless one is given with --code",
+    ),
+    named(
+        "JOIN_UNREACHABLE",
+        &[Prerequisite],
+        "the room's `serve` does not answer",
+        "is this machine in the same network, and does `quickstart serve --listen ADDRESS` run there? a firewall or a guest network may keep machines apart; else --bundle FILE",
+    ),
     named("LOGS_EXISTS", &[Usage], "the archive of `logs` would replace a file", "name another one with --out, or remove that one"),
     named(
         "LOGS_WRITE",
@@ -49,6 +67,12 @@ pub(super) const RULES: &[Rule] = &[
         &[Verification],
         "a manifest, an overlay or the catalog cannot be read",
         "remove the file from the cache; with a bundle, `quickstart bundle verify`",
+    ),
+    named(
+        "SERVE_PORT",
+        &[Prerequisite],
+        "`serve` cannot listen at that address",
+        "`--listen ADDRESS:PORT` takes another; the address must be one of this machine's (0.0.0.0: all of them), the port a free one",
     ),
     named(
         "STATE_DAMAGED",

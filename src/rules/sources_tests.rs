@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::error::Exit;
 
-/// Words in capitals that are no error IDs: variables, methods, protocols and types that a driver names, the beginning of two IDs. Those of `config` are skipped with their files.
+/// Words in capitals that are no error IDs: variables, methods, protocols and types that a driver names, a registry's own error codes, the beginning of two IDs. Those of `config` are skipped with their files.
 const OTHER_WORDS: &[&str] = &[
     "DOCKER_HOST",
     "DOCKER_CONTEXT",
@@ -20,6 +20,9 @@ const OTHER_WORDS: &[&str] = &[
     "FP32",
     "HTTP",
     "INSUFFICIENT",
+    "BLOB_UNKNOWN",
+    "MANIFEST_UNKNOWN",
+    "UNSUPPORTED",
 ];
 const NAMES_OF_VARIABLES: &[&str] =
     &["config/environment.rs", "config/paths.rs", "doctor/holders.rs", "report/style.rs", "logs/redact/shapes.rs"];

@@ -29,6 +29,7 @@ const ORDER: &[&str] = &[
     "doctor",
     "logs",
     "report",
+    "serve",
     "app",
 ];
 

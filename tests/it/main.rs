@@ -34,6 +34,7 @@ mod rules_late;
 mod rules_machine;
 mod rules_pods;
 mod second_up;
+mod serve;
 mod side_by_side;
 mod status;
 mod stop_start;
