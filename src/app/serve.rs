@@ -31,7 +31,7 @@ pub(super) async fn run(app: &App, arguments: &Serve) -> Result<Exit, Failure> {
     let address = arguments.listen.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |listen| listen.address);
     let server = Server::open(share, &secret, address, arguments.listen.and_then(|listen| listen.port)).await?;
     announce(app, &server, &secret)?;
-    server.run(app.cancel.clone()).await;
+    server.run(app.cancel.clone()).await.map_err(|error| Failure::internal(format!("no threads to serve with: {error}")))?;
     app.printer.talk(&format!("ended; with `--code {}` the same link is good again, and cut transfers go on", secret.as_str()));
     Ok(Exit::Ok)
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, RETRY_AFTER, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, Limited, StreamBody};
@@ -20,7 +20,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -35,9 +35,6 @@ const QUIET: Duration = Duration::from_secs(15);
 const HEAD: Duration = Duration::from_secs(10);
 /// Whoever tries codes waits so long for each.
 const GUESS: Duration = Duration::from_millis(500);
-/// A transfer waits so long for one of the others to end; then it is asked to come back.
-const ROOM: Duration = Duration::from_secs(20);
-const COME_BACK: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 /// Most bytes of a head that the fast path reads.
 const MAX_HEAD: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
@@ -48,8 +45,8 @@ const PIECE: u64 = 256 * 1024;
 #[derive(Clone, Debug)]
 pub(super) struct Hall {
     pub(super) room: Arc<Room>,
-    /// Transfers at a time.
-    pub(super) transfers: Arc<Semaphore>,
+    /// Threads that do nothing but send pieces of the bundle, and may wait for the disk.
+    pub(super) carriers: Handle,
     /// Ends transfers.
     pub(super) stop: CancellationToken,
 }
@@ -58,16 +55,13 @@ pub(super) struct Hall {
 pub(super) async fn connection(hall: Hall, mut stream: TcpStream, from: SocketAddr) -> io::Result<()> {
     let mut head = vec![0; MAX_HEAD];
     loop {
-        timeout(QUIET, stream.readable()).await??;
-        let count = match stream.peek(&mut head).await? {
+        let count = match timeout(QUIET, stream.peek(&mut head)).await?? {
             0 => return Ok(()),
             count => count,
         };
         let Some(fast) = fast(&hall.room, &head[..count]) else { return slow(hall, stream, from).await };
         stream.read_exact(&mut head[..fast.length]).await?;
-        let Ok(Ok(turn)) = timeout(ROOM, hall.transfers.acquire()).await else { return stream.write_all(COME_BACK).await };
         stream = carry(&hall, stream, fast.text, fast.slice).await?;
-        drop(turn);
         if fast.last {
             return stream.shutdown().await;
         }
@@ -93,16 +87,19 @@ impl Drop for Running<'_> {
 async fn carry(hall: &Hall, stream: TcpStream, head: String, slice: Slice) -> io::Result<TcpStream> {
     let stream = stream.into_std()?;
     let (room, stop) = (Arc::clone(&hall.room), hall.stop.clone());
-    let stream = tokio::task::spawn_blocking(move || {
+    let carrying = hall.carriers.spawn(async move {
+        let mut stream = TcpStream::from_std(stream)?;
         let counters = &room.counters;
         let running = Running::new(&counters.running);
-        send(&stream, room.share.file.file(), head.as_bytes(), slice, &counters.sent, &stop)?;
+        tokio::select! {
+            sent = send(&mut stream, room.share.file.file(), head.as_bytes(), slice, &counters.sent) => sent?,
+            () = stop.cancelled() => return Err(io::ErrorKind::Interrupted.into()),
+        }
         drop(running);
         counters.finished.fetch_add(u64::from(slice.offset + slice.size == room.share.size), Relaxed);
-        stream.set_nonblocking(true)?;
-        Ok::<_, io::Error>(stream)
+        stream.into_std()
     });
-    TcpStream::from_std(stream.await.map_err(io::Error::other)??)
+    TcpStream::from_std(carrying.await.map_err(io::Error::other)??)
 }
 
 /// A request that is answered by hand.
@@ -197,9 +194,6 @@ async fn respond(hall: &Hall, request: Request<Incoming>, from: SocketAddr, move
     let mut response = Response::new(body);
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
-    if answer.status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
-    }
     response
 }
 

@@ -21,8 +21,8 @@ pub const DEFAULT_PORT: u16 = 7474;
 const PORTS: u16 = 50;
 /// Connections at a time; more wait in the listener's queue. Below the usual limit of 1,024 files.
 const CONNECTIONS: usize = 800;
-/// Transfers at a time, a thread each; below the 512 of the blocking pool.
-const TRANSFERS: usize = 320;
+/// Threads that send pieces of the bundle. A disk that must be waited for holds up those whose turn it was on one of them, and nobody else.
+const CARRIERS: usize = 2;
 /// What is on its way gets so long to end.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -68,9 +68,10 @@ impl Server {
     }
 
     /// Serves until told to stop; what is on its way then gets three seconds.
-    pub async fn run(self, cancel: CancellationToken) {
+    pub async fn run(self, cancel: CancellationToken) -> std::io::Result<()> {
+        let carriers = tokio::runtime::Builder::new_multi_thread().worker_threads(CARRIERS).thread_name("carrier").enable_all().build()?;
         let (clients, places, stop) = (TaskTracker::new(), Arc::new(Semaphore::new(CONNECTIONS)), CancellationToken::new());
-        let hall = Hall { room: Arc::clone(&self.room), transfers: Arc::new(Semaphore::new(TRANSFERS)), stop: stop.clone() };
+        let hall = Hall { room: Arc::clone(&self.room), carriers: carriers.handle().clone(), stop: stop.clone() };
         loop {
             let accepted = async {
                 let place = Arc::clone(&places).acquire_owned().await;
@@ -99,5 +100,7 @@ impl Server {
             stop.cancel();
             drop(timeout(GRACE, clients.wait()).await);
         }
+        carriers.shutdown_background();
+        Ok(())
     }
 }
