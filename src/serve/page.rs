@@ -69,9 +69,10 @@ fn html(mut all: Vec<Seen>, counters: &Counters, share: &Share) -> String {
         count(State::Stuck),
     );
     let (running, finished, sent) = (counters.running.load(Relaxed), counters.finished.load(Relaxed), counters.sent.load(Relaxed));
-    let _ = writeln!(text, "<p id=\"transfers\">Bundle: {finished} times fetched, {running} on their way, {} sent</p>", bytes(sent));
+    let sent = bytes(sent);
+    let _ = writeln!(text, "<p id=\"transfers\">Downloads of the bundle: {finished} complete, {running} on the way, {sent} sent</p>");
     text.push_str(
-        "<table>\n<caption>Participants who gave a name with <code>--as</code></caption>\n<thead><tr><th scope=\"col\">Name</th>\
+        "<div class=\"rows\" role=\"region\" aria-labelledby=\"who\" tabindex=\"0\">\n<table>\n<caption id=\"who\">Participants who gave a name with <code>--as</code></caption>\n<thead><tr><th scope=\"col\">Name</th>\
          <th scope=\"col\">State</th><th scope=\"col\">Stage</th><th scope=\"col\">Progress</th><th scope=\"col\">Last word</th></tr></thead>\n<tbody id=\"rows\">\n",
     );
     if all.is_empty() {
@@ -80,7 +81,7 @@ fn html(mut all: Vec<Seen>, counters: &Counters, share: &Share) -> String {
     for seen in &all {
         row(&mut text, seen);
     }
-    text.push_str("</tbody>\n</table>\n</main>\n<footer><p id=\"age\">This page follows by itself. Without its script: load it again.</p></footer>\n</body>\n</html>\n");
+    text.push_str("</tbody>\n</table>\n</div>\n</main>\n<footer><p id=\"age\">This page follows by itself. Without its script: load it again.</p></footer>\n</body>\n</html>\n");
     text
 }
 
@@ -105,7 +106,7 @@ fn row(text: &mut String, seen: &Seen) {
     };
     let _ = writeln!(
         text,
-        "</td><td>{stage}</td><td><progress max=\"{of}\" value=\"{done}\" aria-label=\"Progress of {name}\"></progress> {told}</td><td>{age}</td></tr>",
+        "</td><td class=\"short\">{stage}</td><td class=\"short\"><progress max=\"{of}\" value=\"{done}\" aria-label=\"Progress of {name}\"></progress> {told}</td><td class=\"short\">{age}</td></tr>",
         stage = escape(&seen.stage),
         age = age(seen.at.elapsed().as_secs()),
     );

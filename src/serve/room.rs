@@ -58,6 +58,8 @@ impl Room {
             "/board" => private(page::document(&self.board, &self.counters, &self.share)),
             "/board.js" => private(Answer::bytes(StatusCode::OK, "text/javascript; charset=utf-8", page::SCRIPT)),
             "/board.css" => private(Answer::bytes(StatusCode::OK, "text/css; charset=utf-8", page::STYLE)),
+            // Browsers ask for it by themselves.
+            "/favicon.ico" => private(Answer::bytes(StatusCode::OK, "image/x-icon", "")),
             _ => Answer::text(StatusCode::NOT_FOUND, "there is no such page\n"),
         };
         Some(answer.to(method))
