@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::bundle::{is_artifact, localize};
 use crate::app::App;
 use crate::cli::Serve;
 use crate::error::{Exit, Failure};
@@ -10,8 +11,12 @@ use crate::report::bytes;
 use crate::serve::{Server, Share, own_addresses};
 
 pub(super) async fn run(app: &App, arguments: &Serve) -> Result<Exit, Failure> {
-    let here = |file: &std::path::PathBuf| app.settings.environment.directory.join(file);
-    let Some(file) = arguments.file.as_ref().map(here).or_else(|| app.settings.bundle.clone()) else {
+    let mut settings = app.settings.clone();
+    if let Some(file) = &arguments.file {
+        settings.bundle = Some(if is_artifact(file) { file.clone() } else { settings.environment.directory.join(file) });
+    }
+    localize(app, &mut settings, true).await?;
+    let Some(file) = settings.bundle else {
         return Err(Failure::new("USAGE", Exit::Usage, "there is no bundle to serve").hint("name it: `quickstart serve FILE`"));
     };
     let secret = match &arguments.code {

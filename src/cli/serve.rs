@@ -10,7 +10,7 @@ use clap::Args;
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Ctrl-C ends it. Participants whose download was cut go on where they were, as long as --code is the same.")]
 pub struct Serve {
-    /// The bundle [env: QUICKSTART_BUNDLE]
+    /// The bundle: a file, or oci://REGISTRY/NAME:TAG [env: QUICKSTART_BUNDLE]
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Listen there too where others can reach it, such as 0.0.0.0 [default: 127.0.0.1:7474, or the next free port]

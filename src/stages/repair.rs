@@ -113,7 +113,11 @@ pub(super) async fn node(engine: &Engine, node: &Node, outdated: impl Fn()) -> R
         engine.exec_ok(container, RENEW, IDLE).await.map_err(|error| cannot_renew(soonest, &error))?;
         engine.exec_ok(container, &["sh", "-c", RESTART], IDLE).await?;
         let left = days(soonest.expiration_date);
-        let when = if left < 0 { "had ended".to_owned() } else { format!("would have ended in {left} {}", if left == 1 { "day" } else { "days" }) };
+        let when = if left < 0 {
+            "had ended".to_owned()
+        } else {
+            format!("would have ended in {left} {}", if left == 1 { "day" } else { "days" })
+        };
         repaired.notes.push(format!("the cluster's certificates {when} ({}): they were renewed", soonest.name));
         repaired.renewed = true;
     }
