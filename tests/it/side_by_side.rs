@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     small::{Machine, files},
-    support::{beside::Beside, sandbox::Output},
+    support::{beside::Beside, faults::Logged, sandbox::Output},
 };
 
 const SECOND: &str = "second";
@@ -62,7 +62,9 @@ async fn down_of_one_leaves_the_other_untouched() {
 
     machine.server.forget_requests();
     machine.quickstart(&["down", "--name", SECOND]).await.expect(0);
-    assert!(machine.server.requests().is_empty(), "nobody asks the first cluster: {:?}", machine.server.requests());
+    // The tunnel of the first one may look after its pod in this moment.
+    let asked: Vec<String> = machine.server.requests().iter().filter(|one| one.method != "GET").map(Logged::line).collect();
+    assert_eq!(asked, Vec::<String>::new(), "nobody changes the first cluster");
     let left: Vec<String> = machine.kind.state.clusters().into_iter().map(|cluster| cluster.name).collect();
     assert_eq!(left, ["quickstart"]);
     assert!(!machine.state_folder().with_file_name(SECOND).exists());

@@ -108,7 +108,7 @@ impl Gateway {
         let found = world
             .keys("serving.kserve.io", "inferenceservices")
             .into_iter()
-            .find(|key| components::host(&world, &key.namespace, &key.name) == host);
+            .find(|key| !world.stale_routes && components::host(&world, &key.namespace, &key.name) == host);
         let ready = found.filter(|key| world.get(key).is_some_and(|object| condition(object, "Ready") == Some("True")));
         let Some(key) = ready else { return (404, Value::Null) };
         let body: Value = serde_json::from_slice(&got.body).unwrap_or_default();

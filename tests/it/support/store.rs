@@ -84,8 +84,10 @@ pub struct World {
     pub lag: BTreeMap<String, u32>,
     /// Logs of pods by container name.
     pub logs: BTreeMap<String, String>,
-    /// Domain under which the gateway has its routes; empty: `example.com`.
+    /// Domain that InferenceServices are said to have; empty: `example.com`.
     pub domain: String,
+    /// The gateway's routes are of another domain, as after a change that net-istio has not seen.
+    pub stale_routes: bool,
     /// Name of the cluster, for its node.
     pub cluster: String,
     /// `v1.34.3`.
