@@ -117,13 +117,11 @@ async fn through(client: &mut TcpStream, ends: (SocketAddr, SocketAddr), wire: W
             part(client).await;
         }
         End::ClientGone => {
-            let pool = Arc::clone(pool);
-            tokio::spawn(async move {
-                let mut wire = Wire { reader, writer, pod };
-                if wire.writer.end(pair.data).await.is_ok() && wire.drain(pair.data, PARTING).await {
-                    pool.give(wire);
-                }
-            });
+            // The kubelet's side lingers for a second (containerd's port-forward); what it still says belongs to streams that nobody reads.
+            // Of a download that is too much: only hanging up ends it.
+            if !pulse.is_flood() && writer.end(pair.data).await.is_ok() {
+                pool.give(Wire { reader, writer, pod });
+            }
         }
         End::NotDialled(_) | End::Broken(_) => {}
     }
@@ -143,7 +141,7 @@ async fn up(client: &mut ReadHalf<'_>, writer: &mut Writer, pair: Pair, pool: &P
             kept.extend(&buffer[DATA_HEADER..DATA_HEADER + count]);
         }
         forget_if(early, |kept| kept.len() > KEPT);
-        pulse.beat(false);
+        pulse.beat(0);
         if let Err(error) = writer.framed(pair.data, &mut buffer[..DATA_HEADER + count]).await {
             return Some(End::Broken(format!("the connection to the API server broke: {error}")));
         }
@@ -162,7 +160,7 @@ async fn down(client: &mut WriteHalf<'_>, reader: &mut Reader, pair: Pair, pool:
                         answered = true;
                         forget_if(early, |_| true);
                     }
-                    pulse.beat(true);
+                    pulse.beat(bytes.len());
                     pool.counters.down.fetch_add(bytes.len() as u64, Relaxed);
                     if client.write_all(&bytes).await.is_err() {
                         return End::ClientGone;

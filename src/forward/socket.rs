@@ -31,7 +31,7 @@ pub(super) async fn carry(
         let up = async {
             let mut buffer = vec![0; 16 << 10];
             while let Ok(count @ 1..) = from_client.read(&mut buffer).await {
-                pulse.beat(false);
+                pulse.beat(0);
                 if to_pod.write_all(&buffer[..count]).await.is_err() {
                     return;
                 }
@@ -42,7 +42,7 @@ pub(super) async fn carry(
         let down = async {
             let mut buffer = vec![0; 16 << 10];
             while let Ok(count @ 1..) = from_pod.read(&mut buffer).await {
-                pulse.beat(true);
+                pulse.beat(count);
                 counters.down.fetch_add(count as u64, Relaxed);
                 if to_client.write_all(&buffer[..count]).await.is_err() {
                     return false;

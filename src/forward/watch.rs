@@ -13,23 +13,33 @@ const IDLE: Duration = Duration::from_mins(10);
 /// Where the system does not tell whether a client that closed its sending side still listens: so much silence after an answer means no.
 const LINGER: Duration = Duration::from_secs(5);
 
+/// An answer of more bytes than these is a download.
+const FLOOD: u64 = 1 << 20;
+
 /// What a session's two directions and its watch tell each other.
 #[derive(Debug)]
 pub(super) struct Pulse {
     began: Instant,
     last: AtomicU64,
     answered: AtomicBool,
+    received: AtomicU64,
 }
 
 impl Pulse {
     pub(super) fn new() -> Self {
-        Self { began: Instant::now(), last: AtomicU64::new(0), answered: AtomicBool::new(false) }
+        Self { began: Instant::now(), last: AtomicU64::new(0), answered: AtomicBool::new(false), received: AtomicU64::new(0) }
     }
 
-    /// Bytes have moved; `down`: from the pod.
-    pub(super) fn beat(&self, down: bool) {
+    /// Bytes have moved; `down`: how many of them from the pod.
+    pub(super) fn beat(&self, down: usize) {
+        self.received.fetch_add(down as u64, Relaxed);
         self.last.store(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX), Relaxed);
-        self.answered.store(down, Relaxed);
+        self.answered.store(down > 0, Relaxed);
+    }
+
+    /// Has so much come that more of it may be on its way to a client that has gone?
+    pub(super) fn is_flood(&self) -> bool {
+        self.received.load(Relaxed) > FLOOD
     }
 
     fn silence(&self) -> Duration {
@@ -49,13 +59,13 @@ impl Pulse {
 
     /// After the client has closed its sending side: returns when it listens no more either. A server that still thinks is waited for.
     pub(super) async fn gone(&self, client: SocketAddr, here: SocketAddr) {
-        let mut pause = Duration::from_millis(50);
+        let mut pause = Duration::from_millis(2);
         loop {
-            sleep(pause).await;
-            let there = peer::is_there(client, here).await;
+            let there = peer::is_there(client, here);
             if there == Some(false) || (there.is_none() && self.answered.load(Relaxed) && self.silence() >= LINGER) {
                 return;
             }
+            sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(2));
         }
     }

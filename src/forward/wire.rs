@@ -95,20 +95,6 @@ impl Wire {
         };
         matches!(timeout(patience, asked).await, Ok(Ok(())))
     }
-
-    /// Reads over what is left of a stream until the other side has ended it, too.
-    pub(super) async fn drain(&mut self, stream: u32, patience: Duration) -> bool {
-        let ended = async {
-            loop {
-                match self.reader.frame().await {
-                    Ok(Frame::Data { stream: of, fin: true, .. } | Frame::Reset { stream: of, .. }) if of == stream => return true,
-                    Ok(Frame::GoAway) | Err(_) => return false,
-                    Ok(_) => {}
-                }
-            }
-        };
-        timeout(patience, ended).await.unwrap_or(false)
-    }
 }
 
 impl Reader {

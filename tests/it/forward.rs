@@ -205,6 +205,12 @@ async fn a_killed_tunnel_is_seen() {
     let pid = tunnels(&machine).await[0]["pid"].clone();
     kill(&pid, rustix::process::Signal::KILL);
     eventually("the port is closed", || std::net::TcpStream::connect(("127.0.0.1", port)).is_err()).await;
+    // A process that ends gives up its port before its lock.
+    for _ in 0..100 {
+        if tunnels(&machine).await[0]["state"] != "running" {
+            break;
+        }
+    }
     let status = machine.quickstart(&["status", "-o", "json"]).await.expect(7).json();
     assert!(status["problems"].to_string().contains("forward start"), "{}", status["problems"]);
     assert_eq!(status["tunnels"][0]["state"], "crashed");
@@ -316,7 +322,8 @@ async fn the_api_server_restarts() {
     machine.quickstart(&["forward", "stop"]).await.expect(0);
 }
 
-/// Connections are used again: a hundred clients one after another need no hundred upgrades.
+/// Connections are used again: a hundred clients one after another need no hundred upgrades. On the real cluster every connection that its
+/// client closed was kept until the kubelet had done with it, a second later: 39 new connections a second, where kubectl had 296.
 #[tokio::test]
 async fn connections_to_the_api_server_are_used_again() {
     let machine = Machine::up_and_running().await;
@@ -330,7 +337,7 @@ async fn connections_to_the_api_server_are_used_again() {
         }
     }
     let upgrades = machine.server.requests().iter().filter(|request| request.path.ends_with("/portforward")).count();
-    assert!(upgrades < 80, "{upgrades} upgrades");
+    assert!(upgrades < 20, "{upgrades} upgrades");
     machine.quickstart(&["forward", "stop"]).await.expect(0);
 }
 
