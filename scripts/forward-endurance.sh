@@ -84,21 +84,6 @@ counts() {
   printf '   %-42s answered %s, asked again %s, lost %s\n' "$1" "$answered" "$again" "$lost" >&2
 }
 gateway_ready() { kubectl -n istio-system rollout status deployment/istio-ingressgateway --timeout=1s; }
-restart_engine() {
-  if has systemctl && systemctl is-active --quiet docker 2>/dev/null; then
-    systemctl restart docker
-  else
-    local pid
-    pid=$(cat /var/run/docker.pid)
-    kill "$pid"
-    eventually 120 eval "! kill -0 $pid"
-    lab engine
-  fi
-  # what `quickstart start` does: kind's node does not always come back by itself
-  sleep 3
-  docker start "$NAME-control-plane" >/dev/null
-}
-
 one_way() {
   local step=$((REQUESTS / 16)) number expected
   mkdir -p "$WORK/$way"
@@ -129,6 +114,8 @@ one_way() {
   counts "node restarted"
   if [ -n "${ENDURANCE_ENGINE:-}" ]; then
     restart_engine
+    # what `quickstart start` does: kind's node does not always come back by itself
+    docker start "$NAME-control-plane" >/dev/null
     some_more "$step" || true
     counts "engine restarted"
   fi

@@ -47,8 +47,8 @@ registry_program() {
   mkdir "$WORK/deb"
   (cd "$WORK/deb" && with_time_limit 120 apt-get download docker-registry >"$WORK/apt" 2>&1) ||
     skip "apt-get download docker-registry failed: $(tail -1 "$WORK/apt")"
-  dpkg-deb -x "$WORK"/deb/*.deb "$WORK/deb/root" || skip "the package cannot be unpacked"
-  REGISTRY=$WORK/deb/root/usr/bin/docker-registry
+  dpkg-deb -x "$WORK"/deb/*.deb "$WORK/deb/tree" || skip "the package cannot be unpacked"
+  REGISTRY=$WORK/deb/tree/usr/bin/docker-registry
   [ -x "$REGISTRY" ] || skip "the package holds no usr/bin/docker-registry"
 }
 

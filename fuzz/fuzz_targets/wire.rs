@@ -47,7 +47,7 @@ fn world() -> &'static World {
         });
         let texts = [("fuzz".to_owned(), config.to_string())];
         let cluster = runtime().block_on(Cluster::from_texts(&texts, None)).expect("a cluster");
-        let endpoint = Endpoint { host: format!("tcp://{address}"), source: "fuzz".into() };
+        let endpoint = Endpoint { host: format!("tcp://{address}"), source: "fuzz".into(), tls: None };
         let engine = runtime().block_on(Engine::connect(&endpoint)).expect("an engine");
         World { server, cluster, engine }
     })
@@ -67,7 +67,7 @@ fuzz_target!(|data: &[u8]| {
             0 => drop(gateway::post(server.port, "h", "/p", &json!({})).await),
             1 => drop(gateway::answers(server.port).await),
             2 => drop(cluster.list("/api/v1/pods", "a=b").await),
-            3 => drop(cluster.apply("/api/v1/pods/a", &json!({})).await),
+            3 => drop(cluster.apply("/api/v1/pods/a", b"{}".to_vec()).await),
             4 => drop(cluster.version().await),
             5 => drop(engine.exec("c", &["x"], Duration::from_secs(2)).await),
             6 => drop(engine.load(&b"tar"[..], &|_| {}).await),

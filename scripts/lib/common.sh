@@ -113,3 +113,16 @@ lab() {
   [ -x "$ROOT/lab/lab.sh" ] || fail 3 "lab/lab.sh is not in this checkout"
   QUICKSTART_BIN=$PROGRAM "$ROOT/lab/lab.sh" "$@"
 }
+
+# The engine ends and comes back, whoever runs it here; every container of it stops meanwhile.
+restart_engine() {
+  if has systemctl && systemctl is-active --quiet docker 2>/dev/null; then
+    systemctl restart docker
+    return
+  fi
+  local pid
+  pid=$(cat /var/run/docker.pid)
+  kill "$pid"
+  eventually 120 eval "! kill -0 $pid"
+  lab engine
+}

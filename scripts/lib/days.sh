@@ -48,23 +48,11 @@ certificates_end_soon() {
   sed -i '/^certificateValidityPeriod/d' "$WORK/kubeadm"
   echo 'certificateValidityPeriod: 48h0m0s' >>"$WORK/kubeadm"
   # shellcheck disable=SC2016
-  docker exec -i "$NODE" sh -c 'cat >/root/two-days.yaml && kubeadm certs renew all --config /root/two-days.yaml' <"$WORK/kubeadm"
+  docker exec -i "$NODE" sh -c 'cat >/kind/two-days.yaml && kubeadm certs renew all --config /kind/two-days.yaml' <"$WORK/kubeadm"
 }
 days_left() { # of the certificate that ends first
   docker exec "$NODE" kubeadm certs check-expiration --config /kind/kubeadm.conf -o json 2>/dev/null |
     jq '[.certificates[].expirationDate | fromdateiso8601] | (min - now) / 86400 | floor'
-}
-
-restart_engine() {
-  if has systemctl && systemctl is-active --quiet docker 2>/dev/null; then
-    systemctl restart docker
-  else
-    local pid
-    pid=$(cat /var/run/docker.pid)
-    kill "$pid"
-    eventually 120 eval "! kill -0 $pid"
-    lab engine 8>&- >"$WORK/engine" 2>&1
-  fi
 }
 
 a_long_sleep() {
@@ -76,7 +64,7 @@ a_long_sleep() {
   run q status
   expect_exit 6 "status of a cluster that sleeps"
   expect_true "the tunnel's port $TUNNEL is free" port_is_free "$TUNNEL"
-  if [ -n "${DAYS_ENGINE-1}" ]; then expect_true "the engine is restarted" restart_engine; fi
+  if [ -n "${DAYS_ENGINE-1}" ]; then expect_true "the engine is restarted" restart_engine 8>&-; fi
   run q start
   expect_exit 0 "start"
   cat "$OUT" "$ERR" >"$WORK/start"
