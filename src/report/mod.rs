@@ -3,6 +3,7 @@
 mod bundle;
 mod closing;
 mod doctor;
+mod escape;
 mod failure;
 mod forward;
 mod json;
@@ -23,6 +24,7 @@ mod view;
 
 pub use bundle::{bundle_difference, bundle_summary};
 pub use doctor::{doctor_short, doctor_table, error_list, route_table};
+pub use escape::escape;
 pub use failure::{failure_json, failure_text};
 pub use forward::tunnels;
 pub use json::{document, document_line, line};

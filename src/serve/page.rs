@@ -10,7 +10,7 @@ use super::answer::Answer;
 use super::board::{Board, Seen};
 use super::room::Counters;
 use super::share::Share;
-use crate::report::bytes;
+use crate::report::{bytes, escape};
 use crate::rules;
 
 pub(super) const SCRIPT: &str = include_str!("board.js");
@@ -119,22 +119,6 @@ fn age(seconds: u64) -> String {
         10..=59 => format!("{} s ago", seconds / 10 * 10),
         _ => format!("{} min ago", seconds / 60),
     }
-}
-
-/// Text as text, in elements and in quoted attributes.
-fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            c => safe.push(c),
-        }
-    }
-    safe
 }
 
 #[cfg(test)]

@@ -87,20 +87,9 @@ fn details(lane: &Lane) -> String {
     text
 }
 
-/// Text as it may stand in HTML and in its attributes: what a cluster said is somebody else's.
+/// What a cluster said, on one line, as it may stand in HTML and in its attributes.
 pub(super) fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in super::super::one_line(text).chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            c => safe.push(c),
-        }
-    }
-    safe
+    crate::report::escape(&crate::report::one_line(text))
 }
 
 #[cfg(test)]
