@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::cli::{Down, EventsOutput};
 use crate::config::ClusterName;
+use crate::docker::IMAGES_VOLUME;
 use crate::error::{Exit, Failure};
 use crate::forward;
 use crate::health::interrupted;
@@ -43,6 +44,7 @@ pub(super) async fn run(app: &App, arguments: &Down) -> Result<Exit, Failure> {
         return Err(failure);
     }
     if arguments.purge {
+        purge_images(app, arguments.output).await?;
         let cache = &app.settings.paths.cache;
         let kept = lifecycle::purge(cache).await?;
         let sentence = match kept.as_slice() {
@@ -54,6 +56,22 @@ pub(super) async fn run(app: &App, arguments: &Down) -> Result<Exit, Failure> {
         fs_err::tokio::remove_dir(&app.settings.paths.state).await.ok();
     }
     Ok(Exit::Ok)
+}
+
+/// Kept images go with the cache, unless another cluster's node has its own beside them.
+async fn purge_images(app: &App, output: EventsOutput) -> Result<(), Failure> {
+    let Ok(engine) = connect(&app.settings.environment).await else { return Ok(()) };
+    let others = app.settings.paths.clusters();
+    if let Some(other) = others.first() {
+        if engine.volume_exists(IMAGES_VOLUME).await? {
+            say(app, output, IMAGES_VOLUME, &format!("the engine's volume stays: cluster {other} has its images there"))?;
+        }
+        return Ok(());
+    }
+    if engine.remove_kept_images().await? {
+        say(app, output, IMAGES_VOLUME, "the engine's volume with kept images is gone")?;
+    }
+    Ok(())
 }
 
 async fn one(app: &App, name: &ClusterName, arguments: &Down) -> Result<(), Failure> {
@@ -74,6 +92,11 @@ async fn one(app: &App, name: &ClusterName, arguments: &Down) -> Result<(), Fail
     if state.as_ref().is_none_or(|state| state.target == "kind") {
         let engine = connect(&app.settings.environment).await.map_err(|failure| kept(failure, name))?;
         lifecycle::remove_nodes(&engine, name, state.as_ref()).await?;
+        if !arguments.purge
+            && let Some(sentence) = lifecycle::keep_images(&engine, name, state.as_ref(), false).await
+        {
+            say(app, output, name.as_str(), &sentence)?;
+        }
         for sentence in lifecycle::forget_context(&app.settings, name, state.as_ref()).await {
             say(app, output, name.as_str(), &sentence)?;
         }
@@ -85,7 +108,8 @@ async fn one(app: &App, name: &ClusterName, arguments: &Down) -> Result<(), Fail
             .hint("remove that folder by hand")
     })?;
     drop(lock);
-    let cache = if arguments.purge { "" } else { ", the cache (--purge takes it away)" };
+    let kept = if state.is_some_and(|state| state.images.is_some()) { ", its images in the volume quickstart-images" } else { "" };
+    let cache = if arguments.purge { String::new() } else { format!(", the cache{kept} (--purge takes that away)") };
     say(
         app,
         output,

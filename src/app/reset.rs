@@ -51,6 +51,9 @@ pub(super) async fn run(app: &App, arguments: &Reset) -> Result<Exit, Failure> {
             let engine = connect(&settings.environment).await?;
             Box::pin(forward::suspend_all(&paths)).await?;
             Box::pin(lifecycle::remove_nodes(&engine, &settings.name, Some(&state))).await?;
+            if let Some(sentence) = lifecycle::keep_images(&engine, &settings.name, Some(&state), true).await {
+                events.note(sentence);
+            }
             events.note(format!("cluster {} is gone: making it again", settings.name));
             story::context(session, begun_anew(state, &paths.state)?, events)
         };

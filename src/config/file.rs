@@ -38,6 +38,8 @@ pub struct ConfigFile {
     pub demo: Option<bool>,
     /// `keepContext`.
     pub keep_context: Option<bool>,
+    /// `keepImages`.
+    pub keep_images: Option<bool>,
     /// `forward`.
     pub forward: Option<Ingress>,
     /// `resources`.
@@ -79,6 +81,7 @@ struct Raw {
     node: Option<RawNode>,
     demo: Option<bool>,
     keep_context: Option<bool>,
+    keep_images: Option<bool>,
     forward: Option<Ingress>,
     #[serde(default)]
     resources: resources::All,
@@ -142,6 +145,7 @@ impl ConfigFile {
             node_image: raw.node.and_then(|node| node.image),
             demo: raw.demo,
             keep_context: raw.keep_context,
+            keep_images: raw.keep_images,
             forward: raw.forward,
             resources: resources::read(raw.resources, |location| reader.place(location)).map_err(|(location, message)| {
                 reader.at(location, message, Some("write cpu as 500m or 2, memory as 256Mi or 1Gi".to_owned()))

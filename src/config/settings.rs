@@ -40,6 +40,8 @@ pub struct Settings {
     pub forward: Ingress,
     /// Leave kubectl's current context alone.
     pub keep_context: bool,
+    /// Images outlive the cluster, in a volume of the engine.
+    pub keep_images: bool,
     /// How long all of it may take.
     pub timeout: Duration,
     /// Run programs whose checksum is not known.
@@ -164,6 +166,7 @@ impl Settings {
         let typed = flags.no_forward.then_some(Ingress::None).or(flags.forward.map(Ingress::from));
         let forward = layers.value("forward", typed, None, file.forward);
         let keep_context = layers.value("keepContext", flags.keep_context.then_some(true), None, file.keep_context);
+        let keep_images = layers.value("keepImages", None, layers.read("QUICKSTART_KEEP_IMAGES", yes_or_no)?, file.keep_images);
         let timeout = layers.value(
             "timeout",
             flags.timeout.map(Span),
@@ -179,6 +182,7 @@ impl Settings {
         let demo = layers.or("demo", demo, true);
         let forward = layers.or("forward", forward, if on.is_some() { Ingress::Tunnel } else { Ingress::Mapped });
         let keep_context = layers.or("keepContext", keep_context, false);
+        let keep_images = layers.or("keepImages", keep_images, true);
         let Span(timeout) = layers.or("timeout", timeout, Span(Self::TIMEOUT));
         let accept_unpinned = layers.or("acceptUnpinned", accept_unpinned, false);
         for resources in &file.resources {
@@ -209,6 +213,7 @@ impl Settings {
             demo,
             forward,
             keep_context,
+            keep_images,
             timeout,
             accept_unpinned,
             resources: file.resources,
@@ -283,7 +288,7 @@ impl Layers<'_> {
 
     /// In the order of the fields, whatever order they were asked in.
     fn sorted(mut self) -> Vec<Origin> {
-        const ORDER: [&str; 14] = [
+        const ORDER: [&str; 15] = [
             "name",
             "profile",
             "set",
@@ -295,6 +300,7 @@ impl Layers<'_> {
             "demo",
             "forward",
             "keepContext",
+            "keepImages",
             "timeout",
             "resources",
             "patches",
@@ -323,6 +329,14 @@ fn profile(text: &str) -> Result<Profile, String> {
         let near = nearest(text, KNOWN.map(Profile::as_str)).map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();
         format!("`{text}` is not a profile{near} (serverless, raw)")
     })
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "true" | "yes" | "1" => Ok(true),
+        "false" | "no" | "0" => Ok(false),
+        _ => Err(format!("`{text}` is neither true nor false")),
+    }
 }
 
 fn port(text: &str) -> Result<u16, String> {

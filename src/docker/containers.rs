@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use bollard::models::{ContainerInspectResponse, PortMap};
-use bollard::query_parameters::{ListContainersOptionsBuilder, RemoveContainerOptionsBuilder, RemoveVolumeOptionsBuilder};
+use bollard::query_parameters::{ListContainersOptionsBuilder, RemoveContainerOptionsBuilder};
 
 use super::{DockerError, Engine};
 
@@ -118,22 +118,9 @@ impl Engine {
         tokio::time::timeout(REMOVE_TIMEOUT, wait).await.unwrap_or(Err(late))
     }
 
-    /// There is a volume of that name.
-    pub async fn volume_exists(&self, name: &str) -> Result<bool, DockerError> {
-        match self.call("inspect a volume", self.api.inspect_volume(name)).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.is_not_found() => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Removes a volume; one that is gone is fine.
-    pub async fn remove_volume(&self, name: &str) -> Result<(), DockerError> {
-        let options = RemoveVolumeOptionsBuilder::default().force(true).build();
-        match self.call(&format!("remove volume {name}"), self.api.remove_volume(name, Some(options))).await {
-            Err(error) if !error.is_not_found() => Err(error),
-            _ => Ok(()),
-        }
+    /// IDs of all containers with a label, running or not.
+    pub(super) async fn with_label(&self, label: &str) -> Result<Vec<String>, DockerError> {
+        Ok(self.labelled(label).await?.into_keys().collect())
     }
 
     /// ID → labels of every container with a label.

@@ -11,8 +11,11 @@ mod exec;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod images;
+mod kept;
+mod once;
 mod power;
 mod reference;
+mod volumes;
 
 pub use about::About;
 pub use containerd::ContainerStore;
@@ -22,4 +25,6 @@ pub use endpoint::{Endpoint, EngineEnvironment};
 pub use engine::{Engine, Facts};
 pub use error::DockerError;
 pub use exec::ExecOutput;
+pub use kept::{ImageStore, KeptImages, VOLUME as IMAGES_VOLUME};
+pub use once::Once;
 pub use reference::normalize_reference;

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+/// Where containerd has images in kind's nodes.
+const IMAGES: &str = "/var/lib/containerd";
+
 /// What of the template differs from cluster to cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Configuration {
@@ -15,6 +18,8 @@ pub struct Configuration {
     pub host_port: Option<u16>,
     /// The node port it leads to.
     pub node_port: u16,
+    /// Folder of the engine's machine in which the node keeps its images; `None`: inside the node.
+    pub image_store: Option<String>,
     /// Kubernetes feature gates.
     pub feature_gates: BTreeMap<String, bool>,
 }
@@ -34,10 +39,22 @@ pub fn configuration(template: &Value, wanted: &Configuration) -> Value {
         }
     }
     map_port(&mut value["nodes"][0], wanted.host_port, wanted.node_port);
+    if let Some(folder) = &wanted.image_store {
+        mount_images(&mut value["nodes"][0], folder);
+    }
     for (gate, on) in &wanted.feature_gates {
         value["featureGates"][gate] = json!(on);
     }
     value
+}
+
+/// The node's image store is a folder of the engine's machine; a template that has a mount there keeps it.
+fn mount_images(node: &mut Value, folder: &str) {
+    let mut mounts = node["extraMounts"].as_array().cloned().unwrap_or_default();
+    if !mounts.iter().any(|mount| mount["containerPath"] == json!(IMAGES)) {
+        mounts.push(json!({"hostPath": folder, "containerPath": IMAGES}));
+    }
+    node["extraMounts"] = Value::Array(mounts);
 }
 
 /// The mapping of the node port, changed where it is and added where it is not, or taken out; always on the loopback address alone.
@@ -67,6 +84,7 @@ mod tests {
             node_image: Some("kindest/node:v1.34.3".into()),
             host_port: Some(8081),
             node_port: 31080,
+            image_store: None,
             feature_gates,
         }
     }
@@ -100,6 +118,16 @@ mod tests {
             json!({"nodes": [{"extraPortMappings": [{"hostPort": 8080, "containerPort": 31080}, {"hostPort": 9, "containerPort": 9}]}]});
         let made = configuration(&template, &Configuration { host_port: None, ..wanted() });
         assert_eq!(made["nodes"][0]["extraPortMappings"], json!([{"hostPort": 9, "containerPort": 9}]));
+    }
+
+    #[test]
+    fn the_image_store_is_mounted_unless_the_template_has_one() {
+        let store = Configuration { image_store: Some("/volumes/images/nodes/lab".into()), ..wanted() };
+        let mount = |path: &str| json!([{"hostPath": path, "containerPath": "/var/lib/containerd"}]);
+        assert_eq!(configuration(&Value::Null, &store)["nodes"][0]["extraMounts"], mount("/volumes/images/nodes/lab"));
+        let own = json!({"nodes": [{"extraMounts": mount("/mine")}]});
+        assert_eq!(configuration(&own, &store)["nodes"][0]["extraMounts"], mount("/mine"));
+        assert!(configuration(&Value::Null, &wanted())["nodes"][0].get("extraMounts").is_none());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The days after `up`: stopping, taking away, going back, and what of the user's is carried over.
 
 mod clear;
+mod images;
 mod interrupt;
 mod keep;
 mod remove;
@@ -8,6 +9,7 @@ mod restore;
 mod stack;
 mod stop;
 
+pub use images::keep_images;
 pub use interrupt::ask_to_stop;
 pub use keep::{KEPT, Kept, gather, models};
 pub use remove::{foreign, forget_context, nodes as remove_nodes, purge};

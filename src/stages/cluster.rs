@@ -1,26 +1,15 @@
 //! The cluster itself: ours by kind, or one that is there already.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
 use tokio_util::sync::CancellationToken;
 
-use super::waiting::{Waiting, told};
-use super::{Context, Ended, checks, unless_stopped, wake};
-use crate::catalog::embedded;
+use super::user_context::switch_context;
+use super::waiting::told;
+use super::{Context, Ended, checks, create, unless_stopped, wake};
 use crate::cluster::Cluster;
-use crate::config::{ClusterName, Ingress};
 use crate::docker::Node;
 use crate::error::{Exit, Failure};
-use crate::event::EventKind;
-use crate::kind::{Configuration, Create, Kind, KindError, Proxies, configuration, kubeconfig, step};
-use crate::plan::{GATEWAY_NODE_PORT, Stage, StageId, Target};
-use crate::state::State;
-
-/// How often the node of a kind that goes on alone is taken away.
-const TAKE_OVERS: u32 = 3;
-/// Bound on `kind create`, a pull of the node image included.
-const CREATE: Duration = Duration::from_secs(9 * 60);
+use crate::kind::{Kind, Proxies, kubeconfig};
+use crate::plan::{Stage, StageId, Target};
 
 pub(super) async fn run(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> Result<Ended, Failure> {
     let found = match &ctx.plan.target {
@@ -82,7 +71,7 @@ async fn ours(ctx: &Context, node_image: &str, port: u16, cancel: &CancellationT
             let delete = kind.delete(name, &ctx.paths.kubeconfig);
             told(&ctx.events, &StageId::Cluster, "leftover", "kind deletes the half-made node", delete).await?;
         }
-        create(ctx, &kind, node_image, port, cancel).await?;
+        create::create(ctx, kind, node_image, port, cancel).await?;
         Found::Nothing
     };
     let nodes = unless_stopped(cancel, engine.nodes(name)).await?;
@@ -90,9 +79,11 @@ async fn ours(ctx: &Context, node_image: &str, port: u16, cancel: &CancellationT
         Failure::new("CLUSTER_GONE", Exit::StageFailed, format!("the node of cluster {name} is gone")).hint("run `quickstart up` again")
     })?;
     drop(ctx.node.set(node.name));
-    drop(ctx.cluster.set(Cluster::from_file(&ctx.paths.kubeconfig, None).await?));
-    if !there {
-        told(&ctx.events, &StageId::Cluster, "kubeconfig", "your kubeconfig is written", switch_context(ctx)).await;
+    if !ctx.is_making() {
+        drop(ctx.cluster.set(Cluster::from_file(&ctx.paths.kubeconfig, None).await?));
+        if !there {
+            told(&ctx.events, &StageId::Cluster, "kubeconfig", "your kubeconfig is written", switch_context(ctx)).await;
+        }
     }
     Ok(found)
 }
@@ -108,119 +99,9 @@ pub fn proxies(environment: &crate::config::Environment) -> Proxies {
     Proxies { any: environment.proxies.any(), no_proxy: environment.proxies.none.clone() }
 }
 
-async fn create(ctx: &Context, kind: &Kind, node_image: &str, port: u16, cancel: &CancellationToken) -> Result<(), Failure> {
-    let name = ctx.plan.cluster.as_str();
-    let engine = ctx.engine()?.endpoint().host.clone();
-    // A new cluster has none of what the journal of an old one says.
-    ctx.change(|state| {
-        state.creating = true;
-        state.engine = Some(engine);
-        state.created = false;
-        state.stages.clear();
-    })?;
-    let wanted = Configuration {
-        name: name.to_owned(),
-        node_image: Some(node_image.to_owned()),
-        host_port: (ctx.plan.ingress != Ingress::Tunnel).then_some(port),
-        node_port: GATEWAY_NODE_PORT,
-        feature_gates: ctx.plan.kind_settings.feature_gates.clone(),
-    };
-    let configuration = configuration(&embedded::kind_template()?, &wanted);
-    let create = Create { name, configuration: &configuration, kubeconfig: &ctx.paths.kubeconfig, deadline: CREATE };
-    let mut waiting = Waiting::new(&ctx.events, &StageId::Cluster, "kind");
-    waiting.saw("kind starts");
-    let said = |line: &str| {
-        tracing::info!(target: "kind", "{line}");
-        if let Some(step) = step(line) {
-            let check = format!("{}/kind", StageId::Cluster);
-            ctx.events.tell(EventKind::CheckPending { stage: StageId::Cluster, check, saw: step.to_owned() });
-        }
-    };
-    let mut made = kind.create(&create, cancel, &said).await;
-    for _ in 0..TAKE_OVERS {
-        let Err(KindError::Exists { .. }) = &made else { break };
-        // There was no node a moment ago, and nobody else holds our lock: the kind of a run that was killed has gone on alone. It may
-        // be on its way still, and make the node once more after this.
-        ctx.events.note(format!("the kind of an earlier run was still making {name}: starting over"));
-        kind.delete(name, &ctx.paths.kubeconfig).await?;
-        made = kind.create(&create, cancel, &said).await;
-    }
-    if let Err(error) = made {
-        let mut failure = Failure::from(error);
-        if failure.exit != Exit::Interrupted {
-            let logs = ctx.paths.folder.join("kind-logs");
-            waiting.saw("it failed, and its node's logs are saved");
-            if kind.export_logs(name, &logs).await.is_ok() {
-                failure.hint = Some(
-                    format!("{}; the node's logs are in {}", failure.hint.unwrap_or_default(), logs.display())
-                        .trim_start_matches("; ")
-                        .to_owned(),
-                );
-            }
-        }
-        waiting.saw("the half-made node is deleted");
-        // Never a half-made node in the way of the next try.
-        kind.delete(name, &ctx.paths.kubeconfig).await.ok();
-        return Err(failure);
-    }
-    waiting.over();
-    ctx.change(|state| {
-        state.creating = false;
-        state.created = true;
-    })?;
-    ctx.mark_fresh();
-    Ok(())
-}
-
 fn foreign(name: &str, nodes: &[Node]) -> Failure {
     let containers: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
     Failure::new("CLUSTER_FOREIGN", Exit::Prerequisite, format!("a kind cluster {name} is there already, and quickstart did not make it"))
         .cause(format!("container {}", containers.join(", ")))
         .hint(format!("take another name with --name, or take that one away with `kind delete cluster --name {name}`"))
-}
-
-/// Puts the cluster into the user's kubeconfig. The cluster works without it, so trouble there is told and does not end the run.
-async fn switch_context(ctx: &Context) {
-    let environment = &ctx.settings.environment;
-    let files = kubeconfig::files(environment.kubeconfig.as_deref(), environment.home.as_deref());
-    let Some(file) = kubeconfig::written_file(&files).await.map(std::path::Path::to_path_buf) else { return };
-    let ours = format!("kind-{}", ctx.plan.cluster);
-    if let Err(failure) = enter(ctx, &files, &file, &ours).await {
-        let why = failure.cause.map_or(failure.what.clone(), |cause| format!("{}: {cause}", failure.what));
-        ctx.events.note(format!(
-            "{} was not changed: {why}; `kubectl --kubeconfig {}` works",
-            file.display(),
-            ctx.paths.kubeconfig.display()
-        ));
-    }
-}
-
-async fn enter(ctx: &Context, files: &[PathBuf], file: &Path, ours: &str) -> Result<(), Failure> {
-    let private = fs_err::tokio::read_to_string(&ctx.paths.kubeconfig).await.map_err(|error| Failure::internal(error.to_string()))?;
-    let entries = kubeconfig::Entries::of(&private, ours).map_err(|error| Failure::internal(format!("kind's kubeconfig: {error}")))?;
-    let before = kubeconfig::current_context(files).await?;
-    kubeconfig::put(file, &entries).await?;
-    // Remembered before the switch: what `down` does not know of, it does not put back.
-    let place = before.as_ref().map_or(file, |(_, place)| place);
-    let older = before.as_ref().map(|(context, _)| older(ctx, context)).unwrap_or_default();
-    ctx.change(|state| {
-        state.context_file = Some(file.display().to_string());
-        // A second `up` must not take our own context for the one before.
-        if before.as_ref().is_none_or(|(context, _)| context != ours) {
-            state.context_before = before.as_ref().map(|(context, _)| context.clone());
-            state.contexts_older = older;
-            state.context_switched_in = (!ctx.settings.keep_context).then(|| place.display().to_string());
-        }
-    })?;
-    if !ctx.settings.keep_context {
-        kubeconfig::set_current_context(place, Some(ours)).await?;
-    }
-    Ok(())
-}
-
-/// What another cluster of ours, whose context this is, would put back.
-fn older(ctx: &Context, context: &str) -> Vec<String> {
-    let Some(name) = context.strip_prefix("kind-").and_then(|name| ClusterName::new(name).ok()) else { return Vec::new() };
-    let Ok(Some(other)) = State::read(&ctx.settings.paths.cluster(&name).state) else { return Vec::new() };
-    std::iter::once(other.context_before.unwrap_or_default()).chain(other.contexts_older).collect()
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use super::create::Making;
 use crate::bundle::Index;
 use crate::catalog::RestMap;
 use crate::cluster::Cluster;
@@ -37,6 +38,7 @@ pub struct Context {
     /// The node's container.
     pub(super) node: OnceLock<String>,
     fresh: AtomicBool,
+    making: Mutex<Option<Making>>,
     resuming: bool,
     rest: RestMap,
     state: Mutex<State>,
@@ -66,6 +68,7 @@ impl Context {
             assembled: OnceLock::new(),
             node: OnceLock::new(),
             fresh: AtomicBool::new(false),
+            making: Mutex::new(None),
             resuming: false,
             rest: RestMap::default(),
             state: Mutex::new(state),
@@ -121,6 +124,20 @@ impl Context {
 
     pub(super) fn mark_fresh(&self) {
         self.fresh.store(true, Ordering::Relaxed);
+    }
+
+    /// kind goes on beside the next stages.
+    pub(super) fn hand_over(&self, making: Making) {
+        *self.making.lock().unwrap_or_else(PoisonError::into_inner) = Some(making);
+    }
+
+    pub(super) fn take_making(&self) -> Option<Making> {
+        self.making.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// kind has not ended yet.
+    pub(super) fn is_making(&self) -> bool {
+        self.making.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// A look at the state.

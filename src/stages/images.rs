@@ -3,7 +3,7 @@
 use tokio_util::sync::CancellationToken;
 
 use super::waiting::told;
-use super::{Context, Ended, unpack};
+use super::{Context, Ended, image_store, unpack};
 use crate::docker::{ContainerFile, ContainerStore, DockerError, normalize_reference};
 use crate::error::Failure;
 use crate::fetch::Cache;
@@ -26,6 +26,7 @@ pub(super) async fn group(ctx: &Context, id: &StageId, group: &str, cancel: &Can
     if images.iter().all(|image| present.contains(&normalize_reference(&image.reference))) {
         return Ok(Ended::Skipped("the node has these images".into()));
     }
+    image_store::grew(ctx)?;
     let mut archives: Vec<&str> = images.iter().map(|image| image.archive.as_str()).collect();
     archives.sort_unstable();
     archives.dedup();

@@ -5,8 +5,10 @@ mod checks;
 mod cluster;
 mod component;
 mod context;
+mod create;
 mod engine_check;
 mod fetch;
+mod image_store;
 mod images;
 mod leases;
 mod namespaces;
@@ -14,6 +16,7 @@ mod ports;
 mod repair;
 mod resume;
 mod unpack;
+mod user_context;
 mod waiting;
 mod wake;
 
@@ -52,7 +55,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// its own time.
 pub async fn run(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> Result<Ended, Failure> {
     let working = carry_out(ctx, stage, cancel);
-    if stage.id == StageId::Cluster {
+    if stage.id == StageId::Cluster || (stage.id == StageId::Nodes && ctx.is_making()) {
         return working.await;
     }
     tokio::select! {
@@ -91,7 +94,12 @@ async fn carry_out(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> 
             checks::all_green(ctx, &stage.id, &stage.checks, cancel).await?;
             Ok(Ended::Done)
         }
-        StageId::Nodes | StageId::Predict => {
+        StageId::Nodes => {
+            create::settled(ctx).await?;
+            checks::all_green(ctx, &stage.id, &stage.checks, cancel).await?;
+            Ok(Ended::Done)
+        }
+        StageId::Predict => {
             checks::all_green(ctx, &stage.id, &stage.checks, cancel).await?;
             Ok(Ended::Done)
         }

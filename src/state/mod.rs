@@ -5,7 +5,7 @@ pub mod persist;
 mod record;
 
 pub use lock::Lock;
-pub use record::{Done, Reset, ResetKind, State, VERSION, patches};
+pub use record::{Done, Reset, ResetKind, State, StoredImages, VERSION, patches};
 
 use crate::error::{Exit, Explain};
 use crate::rules;

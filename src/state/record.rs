@@ -65,6 +65,9 @@ pub struct State {
     /// Address of the engine that the node was made on.
     #[serde(default)]
     pub engine: Option<String>,
+    /// What the node keeps its images in, where that outlives it.
+    #[serde(default)]
+    pub images: Option<StoredImages>,
     /// True while the node is being made: what an interrupted run left is ours to take away.
     #[serde(default)]
     pub creating: bool,
@@ -80,6 +83,15 @@ pub struct State {
     /// Stage → how it was done.
     #[serde(default)]
     pub stages: BTreeMap<StageId, Done>,
+}
+
+/// The images of a node that has them in the engine's volume for kept images.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredImages {
+    /// Names of those that the plan wants.
+    pub names: Vec<String>,
+    /// Some came that the kept ones lack: they are to be kept when the cluster goes.
+    pub new: bool,
 }
 
 /// How far back `reset` went.
@@ -135,6 +147,7 @@ impl State {
             demo_host: None,
             bundle: None,
             engine: None,
+            images: None,
             creating: false,
             created: false,
             resetting: None,

@@ -14,6 +14,7 @@ use super::{
     docker_archive::{self, Image},
     docker_exec::{self, Exec, NodeImages},
     docker_images::{find_image, images},
+    docker_once::{self, Stores, store_of},
     docker_views::{info, inspect, summary},
     faults::{Fault, FaultKind, Logged, take},
     kind_program::{ClusterRecord, KindState},
@@ -31,6 +32,8 @@ pub struct Engine {
     pub pullable: BTreeSet<String>,
     /// Images in each node.
     pub node_images: BTreeMap<String, NodeImages>,
+    /// Image stores that outlive their nodes.
+    pub stores: Stores,
     /// Containers that are not running, by name: `exited` or `paused`.
     pub states: BTreeMap<String, String>,
     /// When a container was started last, by name; the beginning of 2026 where nothing is said.
@@ -162,20 +165,22 @@ impl DockerEngine {
             ),
             ("GET", ["volumes"]) => {
                 let own: Vec<String> = self.clusters().iter().map(ClusterRecord::volume).collect();
-                let all: Vec<Value> = own
-                    .iter()
-                    .chain(&engine.volumes)
-                    .map(|name| json!({"Name": name, "Driver": "local", "Mountpoint": "/var/lib/docker/volumes"}))
-                    .collect();
+                let all: Vec<Value> = own.iter().chain(&engine.volumes).map(|name| volume(name)).collect();
                 Reply::json(200, &json!({"Volumes": all}))
+            }
+            ("POST", ["volumes", "create"]) => {
+                let body: Value = serde_json::from_slice(&got.body).unwrap_or_default();
+                let name = body["Name"].as_str().unwrap_or_default().to_owned();
+                engine.volumes.insert(name.clone());
+                Reply::json(201, &volume(&name))
             }
             ("GET", ["volumes", name]) => {
                 let own = self.clusters().iter().any(|cluster| cluster.volume() == *name);
-                let described = json!({"Name": name, "Driver": "local", "Mountpoint": "/", "Scope": "local", "CreatedAt": "2026-01-01T00:00:00Z", "Labels": {}, "Options": {}});
-                if own || engine.volumes.contains(*name) { Reply::json(200, &described) } else { missing("volume", name) }
+                if own || engine.volumes.contains(*name) { Reply::json(200, &volume(name)) } else { missing("volume", name) }
             }
             ("DELETE", ["volumes", name]) => Reply::empty(if engine.volumes.remove(*name) { 204 } else { 404 }),
             ("GET", ["containers", "json"]) => self.list(engine, &query),
+            (_, ["containers", rest @ ..]) if let Some(reply) = docker_once::containers(engine, got, method, rest) => reply,
             (_, ["containers", id, rest @ ..]) => match self.clusters().into_iter().find(|one| one.node() == *id || one.id() == *id) {
                 Some(cluster) => self.container(engine, got, method, &cluster, rest),
                 None => missing("container", id),
@@ -204,6 +209,7 @@ impl DockerEngine {
         let found: Vec<Value> = own
             .into_iter()
             .chain(engine.foreign.clone())
+            .chain(engine.stores.summaries())
             .filter(|one| all || one["State"] == "running")
             .filter(|one| {
                 wanted("label").iter().all(|label| match label.split_once('=') {
@@ -229,7 +235,10 @@ impl DockerEngine {
             ("DELETE", []) => {
                 self.kind.forget(&cluster.name);
                 engine.states.remove(&node);
-                engine.node_images.remove(&node);
+                let images = engine.node_images.remove(&node);
+                if let (Some(store), Some(images)) = (store_of(cluster), images) {
+                    engine.stores.nodes.insert(store, images);
+                }
                 Reply::empty(204)
             }
             ("POST", ["start"]) if engine.states.get(&node).is_some_and(|state| state == "paused") => {
@@ -289,7 +298,9 @@ impl DockerEngine {
         let mut engine = self.state();
         let text = exec.argv.join(" ");
         let scripted = engine.exec_script.iter().find(|(contains, _)| text.contains(contains)).map(|(_, answer)| answer.clone());
-        let images = engine.node_images.entry(exec.container.clone()).or_default();
+        let cluster = self.clusters().into_iter().find(|cluster| cluster.node() == exec.container);
+        let stored = cluster.as_ref().and_then(store_of).and_then(|store| engine.stores.nodes.get(&store).cloned()).unwrap_or_default();
+        let images = engine.node_images.entry(exec.container.clone()).or_insert(stored);
         let answer = scripted.unwrap_or_else(|| docker_exec::run(images, &exec.argv, stdin));
         engine.ran.push(docker_exec::ran(exec, stdin, answer.code));
         if let Some(exec) = engine.execs.get_mut(id) {
@@ -297,6 +308,12 @@ impl DockerEngine {
         }
         answer
     }
+}
+
+/// `/volumes/NAME`.
+fn volume(name: &str) -> Value {
+    json!({"Name": name, "Driver": "local", "Mountpoint": format!("/var/lib/docker/volumes/{name}/_data"), "Scope": "local",
+        "CreatedAt": "2026-01-01T00:00:00Z", "Labels": {}, "Options": {}})
 }
 
 /// GOARCH, as `/version` has it, of what `/info` says.
