@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use super::prefetch::Prefetch;
 use crate::bundle::Index;
 use crate::catalog::RestMap;
 use crate::cluster::Cluster;
@@ -36,6 +37,7 @@ pub struct Context {
     pub(super) assembled: OnceLock<Assembled>,
     /// The node's container.
     pub(super) node: OnceLock<String>,
+    pub(super) prefetch: Prefetch,
     fresh: AtomicBool,
     resuming: bool,
     rest: RestMap,
@@ -65,6 +67,7 @@ impl Context {
             cluster: OnceLock::new(),
             assembled: OnceLock::new(),
             node: OnceLock::new(),
+            prefetch: Prefetch::default(),
             fresh: AtomicBool::new(false),
             resuming: false,
             rest: RestMap::default(),
