@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(file.versions["kserve"], "0.20.0");
         assert_eq!(file.forward, Some(Ingress::Tunnel));
         assert_eq!(file.resources[0].to_string(), "discovery requests.cpu=1.50 requests.memory=1Gi");
-        assert_eq!(file.resources[0].place, "q.yaml:16:16");
+        assert_eq!(file.resources[0].place, "q.yaml:18:16");
     }
 
     /// `istio: 1.30` without quotes is a number to YAML, and 1.3 is another version.
