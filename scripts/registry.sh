@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # `bundle create`, `push` and `pull` with a real container registry: Debian's package docker-registry, unpacked into a folder (nothing is installed) and
-# started on 127.0.0.1 with its storage on disk. No engine, and no network but the package's.
+# started on 127.0.0.1 with its storage on disk. No engine, and no network but the package's. With --up also `up`, which pulls the lab's images from
+# that registry: that needs the lab and its engine, and makes a cluster of its own (QUICKSTART_E2E_NAME, QUICKSTART_E2E_PORT), which goes at the end.
 #
-#   scripts/registry.sh
+#   scripts/registry.sh [--up|--only-up]
 #
 # QUICKSTART_BIN names another program than the release build, DOCKER_REGISTRY_BIN a registry that is there already.
 # Exit codes: 0 all assertions hold · 1 one does not · 3 the registry or another tool cannot be had: nothing was tested.
@@ -14,11 +15,18 @@ WORK=$(mktemp -d "${TMPDIR:-/tmp}/quickstart-registry.XXXXXX")
 SERVER=
 # shellcheck source=scripts/lib/expect.sh
 . "$ROOT/scripts/lib/expect.sh"
+# shellcheck source=scripts/lib/figures.sh
+. "$ROOT/scripts/lib/figures.sh"
+# shellcheck source=scripts/lib/registry_up.sh
+. "$ROOT/scripts/lib/registry_up.sh"
+UP_BEGUN=
+WANTED_UP=${1:-}
 
 clean_up() {
   local code=$?
   trap - EXIT
   part_ends
+  [ -z "$UP_BEGUN" ] || gone
   stop_registry
   rm -rf "$WORK"
   exit "$code"
@@ -80,6 +88,11 @@ PORT=$(free_port 25000)
 HOST=127.0.0.1:$PORT
 mkdir -p "$WORK/in" "$WORK/made" "$DOCKER_CONFIG"
 start_registry
+if [ "$WANTED_UP" = --only-up ]; then
+  up_from_registry
+  verdict
+  exit
+fi
 BASE=$(python3 "$ROOT/scripts/lib/images.py" "$HOST" "$WORK/in")
 ok "$("$REGISTRY" --version 2>&1 | head -1) has seven images; the layer that they share is ${BASE:0:19}"
 
@@ -173,4 +186,5 @@ printf '{"auths": {"%s": {"auth": "bWU6c2VjcmV0"}}}' "$HOST" >"$DOCKER_CONFIG/co
 create spec.json "$WORK/made/b.tar"
 expect_exit 0 "the login of config.json"
 expect_equal "it makes the same bytes" "$(sum "$WORK/made/a.tar")" "$(sum "$WORK/made/b.tar")"
+[ "$WANTED_UP" != --up ] || up_from_registry
 verdict

@@ -14,6 +14,7 @@ use crate::config::{ClusterPaths, Ingress, Profile, Settings, Source};
 use crate::error::{Exit, Failure};
 use crate::kind::{API_PORT, kubeconfig};
 use crate::plan::{GATEWAY_NODE_PORT, Plan, build};
+use crate::registry::Mirror;
 use crate::stages::{connect, free_port, owner, taken};
 use crate::state::{State, persist};
 
@@ -68,6 +69,7 @@ impl Session {
         if settings.node_image.is_some() && settings.node_image.as_deref() == own {
             settings.node_image = None;
         }
+        settings.mirror.as_deref().map(Mirror::parse).transpose()?;
         let catalog = embedded::catalog()?;
         let mut plan = build(&settings, &catalog, bundle.as_ref().map(|(index, _)| index))?;
         let state = read.or_else(|| {
@@ -136,6 +138,10 @@ fn remembered(mut settings: Settings, state: &State) -> Settings {
     settings.on = None;
     settings.demo = state.demo_host.is_some();
     settings.forward = state.ingress;
+    settings.prefetch &= !state.no_prefetch;
+    if state.mirror.is_some() {
+        settings.mirror.clone_from(&state.mirror);
+    }
     if let Some(port) = state.port {
         (settings.port, settings.port_explicit) = (port, false);
     }

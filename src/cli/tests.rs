@@ -122,7 +122,6 @@ fn bad_values_are_refused() {
         "up --set kserve",
         "up --set =1",
         "up --timeout 15",
-        "up --mirror x",
         "down --all --on c",
         "stats",
         "bundle create",

@@ -34,6 +34,12 @@ pub struct Selection {
     /// Take everything from this bundle: a file, or oci://REGISTRY/NAME:TAG [env: QUICKSTART_BUNDLE]
     #[arg(long, value_name = "FILE")]
     pub bundle: Option<PathBuf>,
+    /// Pull images from this registry instead of their own, as PREFIX/REGISTRY/NAME or PREFIX/NAME [env: QUICKSTART_MIRROR]
+    #[arg(long, value_name = "URL")]
+    pub mirror: Option<String>,
+    /// Leave the pulling of images to the node, which does it late, one component after the other, and for each cluster again
+    #[arg(long)]
+    pub no_prefetch: bool,
     /// Where the ingress listens on 127.0.0.1 [env: QUICKSTART_PORT] [default: 8080, or the next free one]
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,

@@ -30,6 +30,10 @@ pub struct ConfigFile {
     pub set: Option<String>,
     /// `bundle`, as written: it starts at the file's folder.
     pub bundle: Option<PathBuf>,
+    /// `mirror`.
+    pub mirror: Option<String>,
+    /// `prefetch`.
+    pub prefetch: Option<bool>,
     /// `timeout`.
     pub timeout: Option<Duration>,
     /// `node.image`.
@@ -77,6 +81,8 @@ struct Raw {
     versions: Option<BTreeMap<String, Spanned<String>>>,
     set: Option<String>,
     bundle: Option<PathBuf>,
+    mirror: Option<String>,
+    prefetch: Option<bool>,
     timeout: Option<Spanned<String>>,
     node: Option<RawNode>,
     demo: Option<bool>,
@@ -141,6 +147,8 @@ impl ConfigFile {
             versions,
             set: raw.set,
             bundle: raw.bundle,
+            mirror: raw.mirror,
+            prefetch: raw.prefetch,
             timeout: timeout.transpose()?,
             node_image: raw.node.and_then(|node| node.image),
             demo: raw.demo,
@@ -245,18 +253,20 @@ mod tests {
     fn reads_every_key() {
         let file = read(
             "name: demo\nprofile: raw\nport: 9090\nversions:\n  kserve: v0.20.0\n  istio: 1.27\nset: kserve-0.20\nbundle: w.tar\n\
+             mirror: https://m.example/p\nprefetch: no\n\
              timeout: 20m\nnode: {image: \"kindest/node:v1.34.3\"}\ndemo: no\nkeepContext: true\nforward: tunnel\n\
              resources:\n  istio:\n    discovery: {requests: {cpu: 1.50, memory: 1Gi}}\n",
         );
         assert_eq!(file.name.unwrap().as_str(), "demo");
         assert_eq!((file.profile, file.port), (Some(Profile::Raw), Some(9090)));
         assert_eq!(file.timeout, Some(Duration::from_mins(20)));
+        assert_eq!((file.mirror.as_deref(), file.prefetch), (Some("https://m.example/p"), Some(false)));
         assert_eq!(file.node_image.as_deref(), Some("kindest/node:v1.34.3"));
         assert_eq!((file.demo, file.keep_context), (Some(false), Some(true)));
         assert_eq!(file.versions["kserve"], "0.20.0");
         assert_eq!(file.forward, Some(Ingress::Tunnel));
         assert_eq!(file.resources[0].to_string(), "discovery requests.cpu=1.50 requests.memory=1Gi");
-        assert_eq!(file.resources[0].place, "q.yaml:16:16");
+        assert_eq!(file.resources[0].place, "q.yaml:18:16");
     }
 
     /// `istio: 1.30` without quotes is a number to YAML, and 1.3 is another version.

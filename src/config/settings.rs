@@ -30,6 +30,10 @@ pub struct Settings {
     pub port_explicit: bool,
     /// The bundle that everything comes from; a path that can be opened, or `oci://REGISTRY/NAME:TAG`.
     pub bundle: Option<PathBuf>,
+    /// The registry that images are pulled from instead of their own, as it was written.
+    pub mirror: Option<String>,
+    /// Pull images ourselves, from the first moment on.
+    pub prefetch: bool,
     /// Another node image.
     pub node_image: Option<String>,
     /// The kubectl context of a cluster that is there already.
@@ -155,6 +159,9 @@ impl Settings {
             layers.read("QUICKSTART_BUNDLE", |text| Ok(Shown(here(Path::new(text)))))?,
             file.bundle.map(|bundle| Shown(beside(&here(path.as_deref().unwrap_or(Path::new(""))), &bundle, &environment))),
         );
+        let mirror =
+            layers.value("mirror", flags.mirror.clone(), layers.read("QUICKSTART_MIRROR", |text| Ok(text.to_owned()))?, file.mirror);
+        let prefetch = layers.value("prefetch", flags.no_prefetch.then_some(false), None, file.prefetch);
         let node_image = layers.value(
             "node.image",
             flags.node_image.clone(),
@@ -179,6 +186,7 @@ impl Settings {
         let name = layers.or("name", name, ClusterName::default());
         let profile = layers.or("profile", profile, Profile::default());
         let port = layers.or("port", port, Self::PORT);
+        let prefetch = layers.or("prefetch", prefetch, true);
         let demo = layers.or("demo", demo, true);
         let forward = layers.or("forward", forward, if on.is_some() { Ingress::Tunnel } else { Ingress::Mapped });
         let keep_context = layers.or("keepContext", keep_context, false);
@@ -208,6 +216,8 @@ impl Settings {
             port,
             port_explicit,
             bundle: bundle.map(|shown| shown.0),
+            mirror,
+            prefetch,
             node_image,
             on,
             demo,
@@ -288,13 +298,15 @@ impl Layers<'_> {
 
     /// In the order of the fields, whatever order they were asked in.
     fn sorted(mut self) -> Vec<Origin> {
-        const ORDER: [&str; 15] = [
+        const ORDER: [&str; 17] = [
             "name",
             "profile",
             "set",
             "versions",
             "port",
             "bundle",
+            "mirror",
+            "prefetch",
             "node",
             "on",
             "demo",

@@ -14,6 +14,10 @@ use crate::state::State;
 
 /// Below: not even manifests and kind fit.
 const TOO_LITTLE: u64 = 512 * 1024 * 1024;
+/// Below: not worth a word.
+const WORTH_A_WORD: u64 = 100 * 1024 * 1024;
+/// Our folders are never deeper.
+const DEPTH: usize = 3;
 
 /// A folder that we write to, or will make.
 #[derive(Clone, Debug)]
@@ -24,6 +28,8 @@ pub(super) struct Folder {
     pub(super) trouble: Option<String>,
     /// Free bytes.
     pub(super) free: Option<u64>,
+    /// Bytes of what lies in it.
+    pub(super) holds: u64,
 }
 
 impl Folder {
@@ -35,8 +41,19 @@ impl Folder {
             Some(there) if there.metadata().is_ok_and(|found| !found.is_dir()) => Some(format!("{} is not a folder", there.display())),
             Some(there) => access(there, Access::WRITE_OK | Access::EXEC_OK).err().map(|error| format!("{}: {error}", there.display())),
         };
-        Self { path: path.to_owned(), trouble, free: there.and_then(disk::free) }
+        Self { path: path.to_owned(), trouble, free: there.and_then(disk::free), holds: held(path, DEPTH) }
     }
+}
+
+/// Bytes of the files below a folder. Nothing is followed out of it.
+fn held(folder: &Path, depth: usize) -> u64 {
+    let Ok(entries) = fs_err::read_dir(folder) else { return 0 };
+    let size = |entry: fs_err::DirEntry| match entry.metadata() {
+        Ok(found) if found.is_file() => found.len(),
+        Ok(found) if found.is_dir() && depth > 0 => held(&entry.path(), depth - 1),
+        _ => 0,
+    };
+    entries.flatten().map(size).sum()
 }
 
 /// The two folders of [`Paths`].
@@ -57,6 +74,10 @@ fn folder(id: &str, title: &str, folder: &Folder, error_id: &str, variable: &str
         Some(free) if free < TOO_LITTLE => {
             let hint = format!("free some space there, or name another folder with {variable}");
             CheckResult::error(id, title, format!("{path}, only {} free", gib(free)), hint).named("NO_SPACE")
+        }
+        Some(free) if folder.holds >= WORTH_A_WORD => {
+            let purge = if id == "cache-folder" { " (`quickstart down --purge` empties it)" } else { "" };
+            CheckResult::ok(id, title, format!("{path}, {} in it{purge}, {} free", gib(folder.holds), gib(free)))
         }
         Some(free) => CheckResult::ok(id, title, format!("{path}, {} free", gib(free))),
         None => CheckResult::ok(id, title, path.to_string()),
@@ -108,9 +129,22 @@ mod tests {
         fs_err::write(home.path().join("file"), "").unwrap();
         let folder = Folder::look(&home.path().join("file/b"));
         assert!(folder.trouble.is_some(), "{folder:?}");
-        let checks = folders(&folder, &Folder { path: "/s".into(), trouble: None, free: Some(1) });
+        let checks = folders(&folder, &Folder { path: "/s".into(), trouble: None, free: Some(1), holds: 0 });
         assert_eq!((checks[0].error_id.as_deref(), checks[1].error_id.as_deref()), (Some("CACHE_IO"), Some("NO_SPACE")));
         assert_eq!((checks[0].result, checks[1].result), (Outcome::Error, Outcome::Error));
+    }
+
+    /// Images that are pulled stay there: nobody should have to search for what fills the disk.
+    #[test]
+    fn what_the_cache_holds_is_said() {
+        let home = tempfile::tempdir().unwrap();
+        fs_err::create_dir_all(home.path().join("downloads")).unwrap();
+        for name in ["a", "downloads/b"] {
+            fs_err::write(home.path().join(name), [0; 700]).unwrap();
+        }
+        assert_eq!(Folder::look(home.path()).holds, 1400);
+        let full = Folder { path: "/c".into(), trouble: None, free: Some(9 << 30), holds: 3 << 29 };
+        assert_eq!(folders(&full, &full)[0].saw, "/c, 1.5 GiB in it (`quickstart down --purge` empties it), 9.0 GiB free");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::checks::{rollout, webhooks};
+use super::pulls::{PulledGroup, pulls};
 use super::stage::{Demo, Plan, PlannedBundle, PlannedComponent, PlannedFile, PlannedImage, Stage, Target};
 use super::{Check, Probe, StageId, graph, host};
 use crate::bundle::{GROUPS, Index};
@@ -18,6 +19,8 @@ const SKIP_DEFAULT: &[&str] = &["kind.local", "ko.local", "dev.local", "index.do
 /// Namespace and name of the demo.
 pub const DEMO: (&str, &str) = ("kserve-test", "sklearn-iris");
 const MINUTE: u64 = 60;
+/// Seconds for a group to be pulled; time in which its bytes arrive is not among them.
+const PULL: u64 = 60 * MINUTE;
 
 /// Makes the plan.
 pub fn build(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>) -> Result<Plan, CatalogError> {
@@ -39,7 +42,9 @@ pub fn build(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>) -> 
         _ => Some(settings.port),
     };
     let local_port = ingress_port.filter(|_| settings.forward != Ingress::None);
-    let mut stages = stages(&choices, &components, bundle, &target, demo.as_ref(), local_port);
+    let is_local = matches!(target, Target::Kind { .. });
+    let pulls = if settings.prefetch && is_local { pulls(&choices, bundle, demo.is_some()) } else { Vec::new() };
+    let mut stages = stages(&choices, &components, bundle, &pulls, &target, demo.as_ref(), local_port);
     stages.extend(own(settings, &components));
     let stages = graph::order(stages).map_err(|message| CatalogError::Object { place: "plan".into(), message })?;
     Ok(Plan {
@@ -63,6 +68,9 @@ pub fn build(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>) -> 
             node_substitute: index.node.as_ref().and_then(|node| node.substitute.clone()),
         }),
         skip_tag_resolution: skip_tag_resolution(bundle),
+        prefetch: settings.prefetch,
+        mirror: settings.mirror.clone(),
+        pulls,
         demo,
         timeout: settings.timeout.as_secs(),
         ingress: settings.forward,
@@ -198,6 +206,7 @@ fn stages(
     choices: &[Choice<'_>],
     components: &[PlannedComponent],
     bundle: Option<&Index>,
+    pulls: &[PulledGroup],
     target: &Target,
     demo: Option<&Demo>,
     local_port: Option<u16>,
@@ -225,10 +234,16 @@ fn stages(
     };
     add(StageId::Cluster, if local { "kind cluster" } else { "existing cluster" }, before_cluster, vec![answers], 10 * MINUTE);
 
-    let groups = image_groups(bundle, local, has);
+    let groups = image_groups(bundle, pulls, local, has);
     let mut previous = StageId::Cluster;
     for group in &groups {
-        add(StageId::Images(group.clone()), &format!("images of {group}"), vec![previous], vec![], 10 * MINUTE);
+        let mut needs = vec![previous];
+        if pulls.iter().any(|pulled| pulled.group == *group) {
+            // It may stand behind the groups before it for as long as those take: the run's own deadline bounds all of them.
+            add(StageId::Pull(group.clone()), &format!("pull images of {group}"), vec![StageId::EngineCheck], vec![], PULL);
+            needs.push(StageId::Pull(group.clone()));
+        }
+        add(StageId::Images(group.clone()), &format!("images of {group}"), needs, vec![], 10 * MINUTE);
         previous = StageId::Images(group.clone());
     }
     let images_of = |group: &str| groups.iter().any(|g| g == group).then(|| StageId::Images(group.to_owned()));
@@ -305,12 +320,12 @@ fn stages(
     stages
 }
 
-/// Groups that the bundle brings, in stage order; groups that no stage waits for come last. Those of components that the plan leaves
-/// out (Knative's, in the raw profile) stay in the bundle.
-fn image_groups(bundle: Option<&Index>, local: bool, has: impl Fn(&str) -> bool) -> Vec<String> {
-    let Some(index) = bundle.filter(|_| local) else { return Vec::new() };
+/// Groups that the bundle brings or that are pulled, in stage order; groups that no stage waits for come last. Those of components that
+/// the plan leaves out (Knative's, in the raw profile) stay in the bundle.
+fn image_groups(bundle: Option<&Index>, pulls: &[PulledGroup], local: bool, has: impl Fn(&str) -> bool) -> Vec<String> {
     let needed = |group: &&str| *group == "demo" || has(group) || !GROUPS.contains(group);
-    let present: Vec<&str> = index.images.iter().map(|image| image.group.as_str()).filter(needed).collect();
+    let bundled = bundle.filter(|_| local).into_iter().flat_map(|index| &index.images).map(|image| image.group.as_str()).filter(needed);
+    let present: Vec<&str> = bundled.chain(pulls.iter().map(|pulled| pulled.group.as_str())).collect();
     let mut groups: Vec<String> = GROUPS.iter().filter(|group| present.contains(group)).map(|group| (*group).to_owned()).collect();
     for group in present {
         if !groups.iter().any(|known| known == group) {

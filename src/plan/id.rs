@@ -15,6 +15,8 @@ pub enum StageId {
     Cluster,
     /// Its nodes are Ready; definitions and objects are sent meanwhile.
     Nodes,
+    /// The images of one group are on this machine.
+    Pull(String),
     /// The images of one group are in the node.
     Images(String),
     /// Namespaces and CustomResourceDefinitions of every component.
@@ -47,8 +49,9 @@ impl StageId {
             "manifests" => Self::Own,
             "demo" => Self::Demo,
             "predict" => Self::Predict,
-            _ => match text.strip_prefix("images/") {
-                Some(group) if !group.is_empty() => Self::Images(group.to_owned()),
+            _ => match text.split_once('/') {
+                Some(("pull", group)) if !group.is_empty() => Self::Pull(group.to_owned()),
+                Some(("images", group)) if !group.is_empty() => Self::Images(group.to_owned()),
                 None if !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') => {
                     Self::Component(text.to_owned())
                 }
@@ -70,6 +73,7 @@ impl fmt::Display for StageId {
             Self::Fetch => f.pad("fetch"),
             Self::Cluster => f.pad("cluster"),
             Self::Nodes => f.pad("nodes"),
+            Self::Pull(group) => f.pad(&format!("pull/{group}")),
             Self::Images(group) => f.pad(&format!("images/{group}")),
             Self::Crds => f.pad("crds"),
             Self::Component(name) => f.pad(name),
@@ -105,6 +109,7 @@ mod tests {
             StageId::EngineCheck,
             StageId::Fetch,
             StageId::Cluster,
+            StageId::Pull("net-istio".into()),
             StageId::Images("net-istio".into()),
             StageId::Crds,
             StageId::component("cert-manager"),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Check, StageId};
+use super::{Check, PulledGroup, StageId};
 use crate::bundle::{KindSettings, Patch, Substitute};
 use crate::config::{Change, Ingress, Origin, OwnManifest, Resources};
 
@@ -41,6 +41,12 @@ pub struct Plan {
     pub bundle: Option<PlannedBundle>,
     /// Registries whose tags Knative does not resolve.
     pub skip_tag_resolution: Vec<String>,
+    /// Images are pulled by ourselves, from the first moment on.
+    pub prefetch: bool,
+    /// The registry that is asked for them instead of their own.
+    pub mirror: Option<String>,
+    /// Those images, in the order in which stages need them.
+    pub pulls: Vec<PulledGroup>,
     /// The demo.
     pub demo: Option<Demo>,
     /// Seconds for the whole run.

@@ -17,10 +17,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::error::{Answer, busy};
-use super::image::{Found, Parts, check_configuration, read, sum};
-use super::{Blob, Credentials, Mirror, Place, Platform, RegistryError, Resolved};
+use super::memory::Memory;
+use super::{Blob, Credentials, Mirror, Place, RegistryError};
 use crate::config::{Environment, Proxies};
-use crate::fetch::{self, Cache, Download, FetchError, OnBytes, Policy, quiet};
+use crate::fetch::{self, Cache, Download, FetchError, OnBytes, Policy};
 
 /// One question and its whole answer.
 const REQUEST: Duration = Duration::from_mins(1);
@@ -28,15 +28,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 const READ: Duration = Duration::from_secs(30);
 /// The specification's lifetime of a token that does not say its own.
 const TOKEN: Duration = Duration::from_secs(45);
-/// A configuration has kilobytes.
-const MAX_CONFIGURATION: u64 = 8 * 1024 * 1024;
 const USER_AGENT: &str = concat!("quickstart/", env!("CARGO_PKG_VERSION"));
-const ACCEPT: [&str; 4] = [
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-];
 
 type Token = (Instant, Option<HeaderValue>);
 
@@ -46,9 +38,10 @@ pub struct Registry {
     /// By https, then by plain http to the loopback address.
     pub(super) clients: [Client; 2],
     downloads: [reqwest::Client; 2],
-    cache: Cache,
-    mirror: Option<Mirror>,
+    pub(super) cache: Cache,
+    pub(super) mirror: Option<Mirror>,
     credentials: Credentials,
+    pub(super) memory: Memory,
     logins: Mutex<BTreeMap<String, RegistryAuth>>,
     tokens: Mutex<BTreeMap<String, Token>>,
     policy: Policy,
@@ -64,6 +57,7 @@ impl Registry {
             cache,
             mirror,
             credentials: Credentials::new(environment),
+            memory: Memory::default(),
             logins: Mutex::default(),
             tokens: Mutex::default(),
             policy: Policy::default(),
@@ -71,80 +65,12 @@ impl Registry {
         })
     }
 
-    /// Finds an image for a platform. With a digest (of the catalog, or in the reference) just that one is taken, else what the tag names now.
-    ///
-    /// Manifests are kept in the cache: what is there by its digest is not asked for again, so a second run counts for no limit.
-    pub async fn resolve(&self, image: &str, digest: Option<&str>, platform: &Platform) -> Result<Resolved, RegistryError> {
-        let mut looked = Vec::new();
-        for place in Place::of(image, digest, self.mirror.as_ref())? {
-            match self.resolve_at(image, &place, platform).await {
-                Err(RegistryError::NotFound { at, .. }) => looked.push(at),
-                other => return other,
-            }
-        }
-        Err(RegistryError::NotFound { image: image.to_owned(), at: looked.join(", nor at ") })
-    }
-
-    async fn resolve_at(&self, image: &str, place: &Place, platform: &Platform) -> Result<Resolved, RegistryError> {
-        let (top, path, bytes) = self.manifest(image, place).await?;
-        let resolved = |index: Option<String>, manifest: Blob, path: PathBuf, parts: Parts| Resolved {
-            reference: image.to_owned(),
-            place: place.with_digest(&format!("sha256:{}", manifest.sha256)),
-            index,
-            manifest,
-            path,
-            media_type: parts.media_type,
-            config: parts.config,
-            layers: parts.layers,
-        };
-        let blob = |sha256: String, bytes: &[u8]| Blob { sha256, size: bytes.len() as u64 };
-        match read(image, &bytes, platform)? {
-            Found::Manifest(parts) => {
-                if parts.config.size > MAX_CONFIGURATION {
-                    return Err(RegistryError::Failed {
-                        image: image.to_owned(),
-                        registry: None,
-                        message: "its configuration has megabytes".to_owned(),
-                    });
-                }
-                let configuration = self.blob(image, place, &parts.config, &quiet).await?;
-                let configuration = fs_err::tokio::read(&configuration).await.map_err(FetchError::io("read the download cache"))?;
-                check_configuration(image, &configuration, platform)?;
-                Ok(resolved(None, blob(top, &bytes), path, parts))
-            }
-            Found::Index(digest) => {
-                let (sha256, path, bytes) = self.manifest(image, &place.with_digest(&digest)).await?;
-                match read(image, &bytes, platform)? {
-                    Found::Manifest(parts) => Ok(resolved(Some(format!("sha256:{top}")), blob(sha256, &bytes), path, parts)),
-                    Found::Index(_) => Err(RegistryError::Failed {
-                        image: image.to_owned(),
-                        registry: None,
-                        message: "its index names another index".to_owned(),
-                    }),
-                }
-            }
-        }
-    }
-
-    /// An index or a manifest, whatever it describes: its sum, its file in the cache, its bytes.
-    pub async fn manifest(&self, image: &str, place: &Place) -> Result<(String, PathBuf, Vec<u8>), RegistryError> {
-        self.authorize(image, place).await?;
-        let auth = self.login(image, place).await?;
-        let client = &self.clients[usize::from(place.plain)];
-        let digest = match place.reference.digest() {
-            Some(digest) => digest.to_owned(),
-            None => self.ask(image, place, || client.fetch_manifest_digest(&place.reference, &auth)).await?,
-        };
-        let sha256 = sum(image, &digest)?;
-        let path = if let Some(path) = self.cache.get(&sha256).await? {
-            path
-        } else {
-            let pinned = place.with_digest(&digest);
-            let (bytes, _) = self.ask(image, place, || client.pull_manifest_raw(&pinned.reference, &auth, &ACCEPT)).await?;
-            self.cache.put_reader(&format!("the manifest of {image}"), &sha256, &bytes[..], &quiet).await?
-        };
-        let bytes = fs_err::tokio::read(&path).await.map_err(FetchError::io("read the download cache"))?;
-        Ok((sha256, path, bytes))
+    /// The same with a memory: an image that was found once is looked for under the digest that it had then, without a question when its
+    /// manifests are in the cache.
+    #[must_use]
+    pub fn remembering(mut self, folder: PathBuf) -> Self {
+        self.memory = Memory::of(folder);
+        self
     }
 
     /// A blob in the cache: as it is there, or as the registry gives it. A cut one goes on where it stopped, also in a later run.
@@ -191,7 +117,7 @@ impl Registry {
     }
 
     /// The header that this repository wants, renewed when it may have ended.
-    async fn authorize(&self, image: &str, place: &Place) -> Result<Option<HeaderValue>, RegistryError> {
+    pub(super) async fn authorize(&self, image: &str, place: &Place) -> Result<Option<HeaderValue>, RegistryError> {
         let key = place.repository();
         if let Some((since, header)) = self.tokens.lock().await.get(&key)
             && since.elapsed() < TOKEN

@@ -95,6 +95,15 @@ impl From<FetchError> for RegistryError {
 }
 
 impl RegistryError {
+    /// Whether every other image of the same registry would end so, too, for now.
+    pub fn is_of_registry(&self) -> bool {
+        match self {
+            Self::RateLimit { .. } | Self::Tls { .. } | Self::Failed { registry: Some(_), .. } => true,
+            Self::Fetch(source) => matches!(**source, FetchError::Failed { .. } | FetchError::Tls { .. }),
+            _ => false,
+        }
+    }
+
     /// Whether it was somebody beyond this machine who did not answer: through a proxy, where the environment has one.
     pub fn is_from_outside(&self) -> bool {
         match self {

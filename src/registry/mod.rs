@@ -7,7 +7,9 @@ mod client;
 mod credentials;
 mod error;
 mod image;
+mod memory;
 mod place;
+mod resolve;
 mod upload;
 
 pub use client::Registry;

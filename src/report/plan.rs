@@ -54,10 +54,13 @@ pub fn plan_tree(plan: &Plan, palette: Palette) -> String {
         ]);
     }
     let _ = writeln!(out, "\n{}", components.render(palette));
+    let pulled = pulled(plan);
     if let Some(bundle) = &plan.bundle {
-        let _ = writeln!(out, "bundle {} ({}, {}): nothing is downloaded", bundle.path, bundle.name, bundle.architecture);
+        let pulled = pulled.unwrap_or_else(|| "nothing is downloaded".to_owned());
+        let _ = writeln!(out, "bundle {} ({}, {}): {pulled}", bundle.path, bundle.name, bundle.architecture);
     } else {
-        let _ = writeln!(out, "manifests to have: {}; images are pulled by the node", bytes(plan.manifest_bytes));
+        let pulled = pulled.unwrap_or_else(|| "images are pulled by the node".to_owned());
+        let _ = writeln!(out, "manifests to have: {}; {pulled}", bytes(plan.manifest_bytes));
     }
     for line in crate::state::patches(plan) {
         let _ = writeln!(out, "bundle's own change: {line}");
@@ -82,4 +85,11 @@ pub fn settings_table(origins: &[Origin], palette: Palette) -> String {
         settings.row([origin.key.as_str().into(), origin.value.as_str().into(), origin.source.to_string().into()]);
     }
     settings.render(palette)
+}
+
+/// What is read from registries before the node is there.
+fn pulled(plan: &Plan) -> Option<String> {
+    let count: usize = plan.pulls.iter().map(|group| group.images.len()).sum();
+    let whence = plan.mirror.as_ref().map_or_else(|| "their registries".to_owned(), |mirror| format!("mirror {mirror}"));
+    (count > 0).then(|| format!("{count} images are pulled from {whence} into the cache, from the first moment on"))
 }

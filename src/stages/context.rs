@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::create::Making;
+use super::prefetch::Prefetch;
 use crate::bundle::Index;
 use crate::catalog::RestMap;
 use crate::cluster::Cluster;
@@ -37,6 +38,7 @@ pub struct Context {
     pub(super) assembled: OnceLock<Assembled>,
     /// The node's container.
     pub(super) node: OnceLock<String>,
+    pub(super) prefetch: Prefetch,
     fresh: AtomicBool,
     making: Mutex<Option<Making>>,
     resuming: bool,
@@ -67,6 +69,7 @@ impl Context {
             cluster: OnceLock::new(),
             assembled: OnceLock::new(),
             node: OnceLock::new(),
+            prefetch: Prefetch::default(),
             fresh: AtomicBool::new(false),
             making: Mutex::new(None),
             resuming: false,

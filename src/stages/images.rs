@@ -1,9 +1,11 @@
-//! Images of the bundle into the node, group by group, in the order in which stages need them.
+//! Images of the bundle and of the cache into the node, group by group, in the order in which stages need them.
 
 use tokio_util::sync::CancellationToken;
 
+use super::unpack::{self, Told};
 use super::waiting::told;
-use super::{Context, Ended, image_store, unpack};
+use super::{Context, Ended, image_store};
+use crate::bundle::{Image, OciArchive};
 use crate::docker::{ContainerFile, ContainerStore, DockerError, normalize_reference};
 use crate::error::Failure;
 use crate::fetch::Cache;
@@ -12,10 +14,13 @@ use crate::plan::StageId;
 /// Where the demo's PersistentVolume looks for its model (`manifests/samples/sklearn-iris-offline.yaml`).
 const MODEL_FOLDER: &str = "/var/lib/quickstart/models/sklearn-iris";
 
-/// Loads one group. What the node already has is not sent again.
+/// Loads one group: what the bundle has of it, and what was pulled. What the node already has is not sent again.
 pub(super) async fn group(ctx: &Context, id: &StageId, group: &str, cancel: &CancellationToken) -> Result<Ended, Failure> {
-    let Some(bundle) = &ctx.bundle else { return Ok(Ended::Skipped("no bundle".into())) };
-    let images: Vec<_> = bundle.images.iter().filter(|image| image.group == group).collect();
+    let bundled: Vec<&Image> = ctx.bundle.iter().flat_map(|bundle| &bundle.images).filter(|image| image.group == group).collect();
+    let mut pulled = ctx.prefetch.of(group);
+    if bundled.is_empty() && pulled.is_empty() {
+        return Ok(Ended::Skipped("nothing was pulled for it".into()));
+    }
     let (engine, node) = (ctx.engine()?, ctx.node()?);
     let look = async {
         let store = ContainerStore::open(engine, node).await?;
@@ -23,26 +28,31 @@ pub(super) async fn group(ctx: &Context, id: &StageId, group: &str, cancel: &Can
         Ok::<_, DockerError>((store, present))
     };
     let (store, present) = told(&ctx.events, id, "node", "the node lists its images", look).await?;
-    if images.iter().all(|image| present.contains(&normalize_reference(&image.reference))) {
+    let has = |reference: &str| present.contains(&normalize_reference(reference));
+    pulled.retain(|image| !has(&image.reference));
+    let bundled = if bundled.iter().all(|image| has(&image.reference)) { Vec::new() } else { bundled };
+    if bundled.is_empty() && pulled.is_empty() {
         return Ok(Ended::Skipped("the node has these images".into()));
     }
     image_store::grew(ctx)?;
-    let mut archives: Vec<&str> = images.iter().map(|image| image.archive.as_str()).collect();
+    let mut archives: Vec<&str> = bundled.iter().map(|image| image.archive.as_str()).collect();
     archives.sort_unstable();
     archives.dedup();
     for archive in archives {
         let store = store.clone();
-        unpack::stream_entry(
-            ctx,
-            id,
-            archive,
-            cancel,
-            |reader, told| async move { store.import(reader, &told).await.map_err(Failure::from) },
-        )
-        .await?;
+        let import = |reader, told: Told| async move { store.import(reader, &told).await.map_err(Failure::from) };
+        unpack::stream_entry(ctx, id, archive, cancel, import).await?;
+    }
+    if !pulled.is_empty() {
+        let archive = OciArchive::new(pulled.iter().map(|pulled| pulled.image.clone()).collect());
+        let archive = archive.map_err(|error| Failure::internal(error.to_string()))?;
+        let store = store.clone();
+        let import = |reader, told: Told| async move { store.import(reader, &told).await.map_err(Failure::from) };
+        unpack::stream_blobs(ctx, id, archive, cancel, import).await?;
     }
     // The names that manifests use come last: a name that is there means an archive that was whole and verified.
-    let names: Vec<(String, String)> = images.iter().map(|image| (image.local.clone(), image.reference.clone())).collect();
+    let names = bundled.iter().map(|image| (image.local.clone(), image.reference.clone()));
+    let names: Vec<(String, String)> = names.chain(pulled.into_iter().map(|pulled| (pulled.image.name, pulled.reference))).collect();
     told(&ctx.events, id, "names", "images get the names that manifests use", store.tag(&names)).await?;
     Ok(Ended::Done)
 }

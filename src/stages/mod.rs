@@ -10,9 +10,11 @@ mod engine_check;
 mod fetch;
 mod image_store;
 mod images;
+mod lane;
 mod leases;
 mod namespaces;
 mod ports;
+mod prefetch;
 mod repair;
 mod resume;
 mod unpack;
@@ -81,6 +83,7 @@ async fn carry_out(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> 
         StageId::EngineCheck => engine_check::run(ctx, &stage.id).await,
         StageId::Fetch => fetch::run(ctx, cancel).await,
         StageId::Cluster => Box::pin(cluster::run(ctx, stage, cancel)).await,
+        StageId::Pull(group) => Box::pin(prefetch::group(ctx, &stage.id, group, cancel)).await,
         StageId::Images(group) => images::group(ctx, &stage.id, group, cancel).await,
         StageId::Crds => component::crds(ctx, stage, cancel).await,
         StageId::Component(name) => component::component(ctx, stage, name, cancel).await,

@@ -1,4 +1,4 @@
-//! Out of the bundle: small files into the cache, images as streams, everything hashed on its way.
+//! Out of the bundle: small files into the cache, images as streams, everything hashed on its way. And the cache's blobs as a stream.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Context;
 use super::waiting::told;
-use crate::bundle::{Bundle, BundleError, Entry, Index};
+use crate::bundle::{Bundle, BundleError, Entry, Index, OciArchive};
 use crate::docker::Engine;
 use crate::error::{Exit, Failure};
 use crate::event::EventKind;
@@ -122,6 +122,19 @@ async fn engine_lacks(ctx: &Context, reference: &str) -> Result<bool, Failure> {
     Ok(ctx.engine()?.image_id(reference).await?.is_none())
 }
 
+/// The bytes as they come.
+pub(super) type Reader = Box<dyn tokio::io::AsyncRead + Send + Unpin>;
+/// Is told how many bytes were taken.
+pub(super) type Told = Box<dyn Fn(u64) + Send + Sync>;
+type Chunks = mpsc::Sender<io::Result<Bytes>>;
+
+/// Whoever reads stopped before the end.
+struct Stopped {
+    /// Nobody took the bytes any more: why is the consumer's to tell.
+    left_alone: bool,
+    failure: Failure,
+}
+
 /// Streams one entry of the bundle to `consume` with back-pressure; succeeds when both the consumer and the checksum are content.
 pub(super) async fn stream_entry<F, W>(
     ctx: &Context,
@@ -131,37 +144,76 @@ pub(super) async fn stream_entry<F, W>(
     consume: F,
 ) -> Result<(), Failure>
 where
-    F: FnOnce(Box<dyn tokio::io::AsyncRead + Send + Unpin>, Box<dyn Fn(u64) + Send + Sync>) -> W,
+    F: FnOnce(Reader, Told) -> W,
     W: Future<Output = Result<(), Failure>>,
 {
     let bundle = open(ctx)?;
     let total = ctx.bundle.as_ref().and_then(|index| entry(index, path)).map(|entry| entry.size);
-    let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(4);
     let wanted = path.to_owned();
-    let reading = tokio::task::spawn_blocking(move || -> Result<(), BundleError> {
-        bundle.extract(|entry| entry.path == wanted, &mut |_, reader| pump(reader, &sender))
-    });
+    let read = move |chunks: &Chunks| {
+        let extracted = bundle.extract(|entry| entry.path == wanted, &mut |_, reader| pump(reader, chunks));
+        extracted.map_err(|error| Stopped { left_alone: matches!(error, BundleError::Sink { .. }), failure: error.into() })
+    };
+    stream(ctx, stage, (path, total), cancel, read, consume).await
+}
+
+/// The same for an archive that is put together out of the cache while it is read.
+pub(super) async fn stream_blobs<F, W>(
+    ctx: &Context,
+    stage: &StageId,
+    archive: OciArchive,
+    cancel: &CancellationToken,
+    consume: F,
+) -> Result<(), Failure>
+where
+    F: FnOnce(Reader, Told) -> W,
+    W: Future<Output = Result<(), Failure>>,
+{
+    let total = archive.size();
+    let read = move |chunks: &Chunks| {
+        pump(&mut archive.open(), chunks).map_err(|error| {
+            let failure = Failure::new("CHECKSUM", Exit::Verification, "a layer of the cache is not what it was when it was verified")
+                .cause(error.to_string())
+                .hint("run the same command again: what is damaged is pulled anew");
+            Stopped { left_alone: chunks.is_closed(), failure }
+        })
+    };
+    stream(ctx, stage, ("layers", Some(total)), cancel, read, consume).await
+}
+
+async fn stream<F, W>(
+    ctx: &Context,
+    stage: &StageId,
+    (what, total): (&str, Option<u64>),
+    cancel: &CancellationToken,
+    read: impl FnOnce(&Chunks) -> Result<(), Stopped> + Send + 'static,
+    consume: F,
+) -> Result<(), Failure>
+where
+    F: FnOnce(Reader, Told) -> W,
+    W: Future<Output = Result<(), Failure>>,
+{
+    let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(4);
+    let reading = tokio::task::spawn_blocking(move || read(&sender));
     let events = ctx.events.clone();
-    let (what, at) = (path.to_owned(), stage.clone());
-    let on_bytes = Box::new(move |done: u64| events.tell(EventKind::BytesMoved { stage: at.clone(), what: what.clone(), done, total }));
+    let (named, at) = (what.to_owned(), stage.clone());
+    let on_bytes = Box::new(move |done: u64| events.tell(EventKind::BytesMoved { stage: at.clone(), what: named.clone(), done, total }));
     let reader = StreamReader::new(tokio_stream(receiver));
     // After the last byte whoever takes them unpacks layers without a word.
-    let saw = format!("{path} is loaded and unpacked");
+    let saw = format!("{what} is loaded and unpacked");
     let consumed = tokio::select! {
         () = cancel.cancelled() => return Err(interrupted()),
-        consumed = told(&ctx.events, stage, path, &saw, consume(Box::new(reader), on_bytes)) => consumed,
+        consumed = told(&ctx.events, stage, what, &saw, consume(Box::new(reader), on_bytes)) => consumed,
     };
     let read = reading.await.map_err(|error| Failure::internal(error.to_string()))?;
     match (read, consumed) {
-        // The reader was left alone: why is the consumer's to tell.
-        (Err(BundleError::Sink { .. }) | Ok(()), Err(failure)) => Err(failure),
         // A damaged archive fails at both ends; the reader's word, such as a wrong checksum, is the better explanation.
-        (Err(error), _) => Err(error.into()),
-        (Ok(()), Ok(())) => Ok(()),
+        (Err(Stopped { left_alone, failure }), consumed) => Err(consumed.err().filter(|_| left_alone).unwrap_or(failure)),
+        (Ok(()), consumed) => consumed,
     }
 }
 
-fn pump(reader: &mut dyn Read, sender: &mpsc::Sender<io::Result<Bytes>>) -> io::Result<()> {
+fn pump(reader: &mut dyn Read, sender: &Chunks) -> io::Result<()> {
     loop {
         let mut chunk = vec![0; CHUNK];
         let count = reader.read(&mut chunk)?;

@@ -62,6 +62,12 @@ pub struct State {
     /// Path of the bundle that the cluster was made from.
     #[serde(default)]
     pub bundle: Option<String>,
+    /// The registry that images were pulled from instead of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<String>,
+    /// The node was left to pull images itself.
+    #[serde(default)]
+    pub no_prefetch: bool,
     /// Address of the engine that the node was made on.
     #[serde(default)]
     pub engine: Option<String>,
@@ -146,6 +152,8 @@ impl State {
             patches: Vec::new(),
             demo_host: None,
             bundle: None,
+            mirror: None,
+            no_prefetch: false,
             engine: None,
             images: None,
             creating: false,
@@ -170,6 +178,8 @@ impl State {
         };
         self.port = plan.port();
         self.ingress = plan.ingress;
+        self.mirror.clone_from(&plan.mirror);
+        self.no_prefetch = !plan.prefetch;
         self.demo_host = plan.demo.as_ref().map(|demo| demo.host.clone());
         if plan.bundle.is_some() {
             self.substitutes = substitutes(plan);

@@ -26,6 +26,7 @@ mod logs;
 mod parsers;
 mod plan;
 mod predict;
+mod prefetch;
 mod proxy;
 mod raw;
 mod reset;

@@ -60,7 +60,7 @@ async fn planned(app: &App, arguments: &BundleCreate) -> Result<Exit, Failure> {
 }
 
 fn registry(app: &App, arguments: &BundleCreate) -> Result<Registry, Failure> {
-    let mirror = arguments.mirror.as_deref().map(Mirror::parse).transpose()?;
+    let mirror = arguments.mirror.as_deref().or(app.settings.mirror.as_deref()).map(Mirror::parse).transpose()?;
     let cache = Cache::new(&app.settings.paths.cache);
     Ok(Registry::new(&app.settings.environment, cache, mirror, &app.cancel)?)
 }

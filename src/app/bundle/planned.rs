@@ -5,7 +5,7 @@ use crate::bundle::{Image, KindSettings, Manifest, Node, Spec, VERSION};
 use crate::catalog::Catalog;
 use crate::config::Settings;
 use crate::error::{Exit, Failure};
-use crate::plan::{Plan, Target, build};
+use crate::plan::{Plan, Target, archive_name, build};
 
 /// Images of serving runtimes that nothing of the plan starts.
 const RUNTIMES: &str = "runtimes";
@@ -37,7 +37,7 @@ impl Planned {
             if images.iter().any(|known: &Image| known.reference == image.reference) {
                 continue;
             }
-            let local = local(&image.reference);
+            let local = archive_name(&image.reference);
             let digest = pins.clone().find(|pin| pin.reference == image.reference).and_then(|pin| pin.digest.clone());
             wanted.push(Wanted {
                 group: Some(image.group.clone()),
@@ -111,13 +111,6 @@ fn node(plan: &Plan) -> Result<Node, Failure> {
     Ok(Node { local: reference.clone(), reference, kubernetes, archive: String::new(), id: String::new(), substitute: None })
 }
 
-/// The name in the archive: always with a tag, since engines load no other names.
-fn local(reference: &str) -> String {
-    let Some((name, digest)) = reference.split_once('@') else { return reference.to_owned() };
-    let has_tag = name.rsplit('/').next().unwrap_or_default().contains(':');
-    if has_tag { name.to_owned() } else { format!("{name}:{}", digest.replace(':', "-").get(..19).unwrap_or("digest")) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,14 +147,5 @@ mod tests {
         let node = all.spec.node.unwrap();
         assert_eq!((node.reference.as_str(), node.kubernetes.as_str()), ("kindest/node:v1.34.0", "1.34.0"));
         assert!(all.wanted.last().unwrap().source.contains("@sha256:"), "it is read by its digest all the same");
-    }
-
-    #[test]
-    fn names_in_archives_have_tags() {
-        for (reference, name) in
-            [("a/b:1", "a/b:1"), ("a/b:1@sha256:00", "a/b:1"), ("h:5/a@sha256:0123456789abcdef", "h:5/a:sha256-0123456789ab")]
-        {
-            assert_eq!(local(reference), name);
-        }
     }
 }

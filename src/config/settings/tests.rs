@@ -48,7 +48,7 @@ fn with_nothing_said_the_defaults_hold() {
     assert!(settings.bundle.is_none() && settings.set.is_none() && settings.versions.is_empty());
     assert!(settings.origins.iter().all(|origin| origin.source == Source::Default));
     let keys: Vec<&str> = settings.origins.iter().map(|origin| origin.key.as_str()).collect();
-    assert_eq!(keys, ["name", "profile", "port", "demo", "forward", "keepContext", "keepImages", "timeout", "acceptUnpinned"]);
+    assert_eq!(keys, ["name", "profile", "port", "prefetch", "demo", "forward", "keepContext", "keepImages", "timeout", "acceptUnpinned"]);
     assert_eq!(settings.paths.state, Path::new("/home/u/.local/state/quickstart"));
 }
 
