@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::{Palette, Table, Tone, bytes};
+use super::{Palette, Table, Tone, budget_lines, bytes};
 use crate::config::{Ingress, Origin};
-use crate::plan::{Plan, Target};
+use crate::plan::{Budget, Plan, Target};
 
 /// The human view of a plan.
-pub fn plan_tree(plan: &Plan, palette: Palette) -> String {
+pub fn plan_tree(plan: &Plan, budget: &Budget, palette: Palette) -> String {
     let mut out = String::new();
     let place = match &plan.target {
         Target::Kind { node_image, port, .. } if plan.ingress == Ingress::Tunnel => {
@@ -56,8 +56,6 @@ pub fn plan_tree(plan: &Plan, palette: Palette) -> String {
     let _ = writeln!(out, "\n{}", components.render(palette));
     if let Some(bundle) = &plan.bundle {
         let _ = writeln!(out, "bundle {} ({}, {}): nothing is downloaded", bundle.path, bundle.name, bundle.architecture);
-    } else {
-        let _ = writeln!(out, "manifests to have: {}; images are pulled by the node", bytes(plan.manifest_bytes));
     }
     for line in crate::state::patches(plan) {
         let _ = writeln!(out, "bundle's own change: {line}");
@@ -71,6 +69,8 @@ pub fn plan_tree(plan: &Plan, palette: Palette) -> String {
     for own in &plan.manifests {
         let _ = writeln!(out, "your manifest: {}", own.file);
     }
+    let gap = if out.ends_with("\n\n") { "" } else { "\n" };
+    let _ = write!(out, "{gap}{}", budget_lines(budget, palette));
     let _ = write!(out, "\n{}", settings_table(&plan.settings, palette));
     out
 }
