@@ -2,7 +2,7 @@
 SHELL := bash
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help up build check test chaos-wire lint fuzz registry e2e days endurance chaos bench dist lab lab-check lab-clean
+.PHONY: help up build check test chaos-wire lint fuzz registry e2e days endurance chaos bench airplane dist lab lab-check lab-clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ chaos: ## faults on the lab's cluster, each with its expected outcome and an up 
 
 bench: ## up against the documented serial sequence on the same images (BENCH_RUNS=1)
 	@scripts/bench.sh
+
+airplane: ## serve and up --join while every packet that would leave this machine is counted and rejected (root, 4 minutes)
+	@scripts/airplane.sh
 
 dist: ## a static program with licence, manual page and completions as target/dist/*.tar.gz, and SHA256SUMS (needs musl-tools)
 	@scripts/dist.sh

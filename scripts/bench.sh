@@ -4,6 +4,15 @@
 #
 #   BENCH_RUNS=1 scripts/bench.sh
 #
+# The floor is what no order of the same steps could go below: `kind create` alone (the first step of the serial sequence, same image, same
+# pair) and, along the critical path of `up`, the controllers' own start-ups. Of each stage on that path this is its longest wait for a
+# check (`rollout/…`, `webhook/…`, `nodes/…`, `demo/…`, `ingress/…`), at most the stage's share of the path. Not counted, because they are
+# ours: kind as `up` runs it, engine-check, fetch, images, objects being sent, checks that were green at once, and gaps between stages. The
+# waits are those of the same run, with everything else that runs beside them: it says what `up` adds, not what an idle machine could do.
+#
+# Loading is compared by scripts/bench/load.sh, whose head says what makes it fair. `serve` against nginx is scripts/serve-load.sh; where
+# nginx cannot be had the row says so.
+#
 # A pair takes about 4 minutes on 2 cores. Clusters of its own, which it takes away; yours are not touched, but let the machine rest.
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
@@ -15,7 +24,7 @@ RUNS=${BENCH_RUNS:-1}
 NODE_IMAGE=kindest/node:v1.34.3-baked
 RESULT=$ROOT/target/bench.json
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/quickstart-bench.XXXXXX")
-NAMES=(bench-serial bench-up bench-load)
+NAMES=(bench-serial bench-up bench-load bench-kind)
 
 clean_up() {
   local code=$? name
@@ -31,7 +40,7 @@ trap clean_up EXIT
 trap 'exit 130' INT TERM
 
 case $RUNS in '' | *[!0-9]* | 0) fail 2 "BENCH_RUNS is a number of pairs, 1 or more, not $RUNS" ;; esac
-say "bench: program, lab's bundle and baked node image first, then $RUNS pair(s) of about 4 minutes, then about 5 minutes more"
+say "bench: program, lab's bundle and baked node image first, then $RUNS pair(s) of about 4 minutes, then about 8 minutes more"
 build_program
 lab engine
 need docker jq curl awk wrk
@@ -87,7 +96,8 @@ up() {
   ended=$(now)
   QUICKSTART_STATE_DIR=$WORK/state QUICKSTART_CACHE_DIR=$WORK/$cache "$PROGRAM" --name "$name" timeline -o json >"$WORK/timeline"
   jq -s --arg began "$began" --arg ended "$ended" --arg peak "$(cat "$WORK/peak")" --slurpfile timeline "$WORK/timeline" '
-    last as $last | {critical: $timeline[0].critical, total_ms: ((($ended | tonumber) - ($began | tonumber)) * 1000 | round), peak_kib: ($peak | tonumber),
+    last as $last | [$timeline[0].stages[] | select(.stage | startswith("images/")) | select(.began_ms and .ended == "done")] as $images
+    | {critical: $timeline[0].critical, images_ms: (if $images == [] then null else ($images | (map(.ended_ms) | max) - (map(.began_ms) | min)) end), total_ms: ((($ended | tonumber) - ($began | tonumber)) * 1000 | round), peak_kib: ($peak | tonumber),
       prediction: $last.outcome.prediction, stages: [$last.outcome.stages[] | {stage: .[0], ms: .[1]}]}' "$WORK/events" >"$WORK/$label.json"
 }
 gone() { # CLUSTER: with what is remembered of it
@@ -120,8 +130,17 @@ for number in $(seq "$RUNS"); do
 done
 
 say "up with the small node image: images are loaded from the bundle"
+cat "$LAB_BUNDLE" >/dev/null
 up load cache bench-load --bundle "$LAB_BUNDLE"
 gone bench-load
+
+say "kind load image-archive of the same groups, one after the other"
+# shellcheck disable=SC2046
+"$ROOT/scripts/bench/load.sh" "$LAB_BUNDLE" "$WORK/prepared/kind" "$WORK/prepared/kind.yaml" bench-kind "$WORK/groups" \
+  $(jq -r '.stages[].stage | select(startswith("images/")) | ltrimstr("images/")' "$WORK/load.json") >"$WORK/kind-load.json" 2>"$WORK/log" ||
+  { tail -n 20 "$WORK/log" >&2; fail 1 "kind could not load the archives"; }
+set_aside bench-kind
+rm -rf "$WORK/groups"
 
 # Last, because it takes a node away: what comes after that on ext4 is slower (see set_aside).
 say "reset"
@@ -138,16 +157,26 @@ began=$(now)
 for _ in $(seq 50); do "$PROGRAM" --help >/dev/null; done
 help_ms=$(awk -v from="$began" -v to="$(now)" 'BEGIN { printf "%.2f", (to - from) * 1000 / 50 }')
 
+say "serve against nginx: 40 clients"
+code=0
+SERVE_PROGRAM=$PROGRAM SERVE_RESULT=$WORK/serve.json "$ROOT/scripts/serve-load.sh" "$LAB_BUNDLE" >"$WORK/serve.log" 2>&1 || code=$?
+if [ "$code" = 3 ]; then
+  jq -n --arg why "$(tail -n 1 "$WORK/serve.log")" '{not_measured: $why}' >"$WORK/serve.json"
+elif [ "$code" != 0 ]; then
+  tail -n 20 "$WORK/serve.log" >&2
+  fail 1 "serve could not be measured"
+fi
+
 mkdir -p "$(dirname "$RESULT")"
 jq -n --argjson runs "$(for number in $(seq "$RUNS"); do jq -n --slurpfile serial "$WORK/serial-$number.json" --slurpfile up "$WORK/up-$number.json" \
   --slurpfile second "$WORK/second-$number.json" '{serial: $serial[0], up: $up[0], second_up: $second[0]}'; done | jq -s .)" \
-  --slurpfile load "$WORK/load.json" --slurpfile forward "$WORK/forward.json" --arg help "$help_ms" --arg reset "$reset_ms" --arg bytes "$(wc -c <"$PROGRAM")" \
+  --slurpfile load "$WORK/load.json" --slurpfile kind_load "$WORK/kind-load.json" --slurpfile serve "$WORK/serve.json" --slurpfile forward "$WORK/forward.json" --arg help "$help_ms" --arg reset "$reset_ms" --arg bytes "$(wc -c <"$PROGRAM")" \
   --arg at "$(date -u +%FT%TZ)" --arg commit "$(git -C "$ROOT" rev-parse --short HEAD 2>/dev/null || true)" --arg cpus "$(getconf _NPROCESSORS_ONLN)" --arg memory "$(memory_mib)" '
   def median: sort | if length % 2 == 1 then .[length / 2 | floor] else (.[length / 2] + .[length / 2 - 1]) / 2 end;
   {version: 1, at: $at, commit: $commit, machine: {cpus: ($cpus | tonumber), memory_mib: ($memory | tonumber)}, node_image: "'"$NODE_IMAGE"'",
    runs: $runs, ratio: ([$runs[] | .serial.total_ms / .up.total_ms] | median),
    serial_ms: ([$runs[].serial.total_ms] | median), up_ms: ([$runs[].up.total_ms] | median), peak_kib: ([$runs[].up.peak_kib] | max),
-   second_up_ms: ([$runs[].second_up.total_ms] | median), reset_ms: ($reset | tonumber), with_images_to_load: $load[0], forward: $forward[0], help_ms: ($help | tonumber), binary_bytes: ($bytes | tonumber)}' >"$RESULT.part"
+   second_up_ms: ([$runs[].second_up.total_ms] | median), reset_ms: ($reset | tonumber), with_images_to_load: $load[0], kind_load: $kind_load[0], serve: $serve[0], forward: $forward[0], help_ms: ($help | tonumber), binary_bytes: ($bytes | tonumber)}' >"$RESULT.part"
 mv "$RESULT.part" "$RESULT"
 print_figures "$RESULT"
 say "written: $RESULT"

@@ -5,7 +5,7 @@
 #   SERVE_CLIENTS=40 SERVE_MB=256 SERVE_ROUNDS=3 scripts/serve-load.sh [BUNDLE]
 #
 # nginx is taken from PATH, from SERVE_NGINX, or as Debian's package unpacked into a folder; where none can be had this ends with exit code 3.
-# Result: a table, and target/serve-load.json. Nothing is installed, nothing leaves this machine.
+# Result: a table, and target/serve-load.json (SERVE_RESULT=FILE: another place). Nothing is installed, nothing leaves this machine.
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
@@ -14,7 +14,7 @@ CLIENTS=${SERVE_CLIENTS:-40}
 MB=${SERVE_MB:-256}
 ROUNDS=${SERVE_ROUNDS:-3}
 BUNDLE=${1:-$LAB_BUNDLE}
-RESULT=$ROOT/target/serve-load.json
+RESULT=${SERVE_RESULT:-$ROOT/target/serve-load.json}
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/quickstart-serve.XXXXXX")
 SECRET=load-$$-$RANDOM
 PIDS=()

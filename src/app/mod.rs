@@ -1,5 +1,6 @@
 //! The verbs: what was typed becomes settings, a plan, a run, and what is printed.
 
+mod budget;
 mod bundle;
 mod complete;
 mod config;

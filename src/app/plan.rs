@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use super::budget;
 use super::session::Session;
 use crate::app::App;
 use crate::cli::{Plan as Arguments, PlanOutput};
 use crate::error::{Exit, Failure};
 use crate::event::Emitter;
 use crate::fetch::Cache;
-use crate::plan::assemble;
+use crate::plan::{Budget, Plan, assemble};
 use crate::report::{document, plan_tree};
 use crate::stages::{Context, manifests};
 use crate::state::State;
@@ -16,11 +17,19 @@ use crate::state::State;
 pub(super) async fn run(app: &App, arguments: &Arguments) -> Result<Exit, Failure> {
     let session = Session::open(app).await?;
     match arguments.output {
-        PlanOutput::Tree => app.data(&plan_tree(&session.plan, app.printer.data_palette()))?,
-        PlanOutput::Json => app.data(&document(&session.plan)?)?,
+        PlanOutput::Tree => app.data(&plan_tree(&session.plan, &budget::of(&session).await?, app.printer.data_palette()))?,
+        PlanOutput::Json => app.data(&document(&Priced { plan: &session.plan, budget: &budget::of(&session).await? })?)?,
         PlanOutput::Manifests => app.data(&objects(app, session).await?)?,
     }
     Ok(Exit::Ok)
+}
+
+/// `plan -o json`: the plan, and what it costs on this machine.
+#[derive(serde::Serialize)]
+struct Priced<'a> {
+    #[serde(flatten)]
+    plan: &'a Plan,
+    budget: &'a Budget,
 }
 
 /// Exactly what would be applied, in order; needs the files, from the cache, the bundle or the network.

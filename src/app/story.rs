@@ -74,7 +74,7 @@ pub(super) async fn told_to(
     };
     let (exit, printed) = tokio::join!(working, printing);
     printed?;
-    super::timeline::leave(paths);
+    super::timeline::leave(app, paths);
     Ok(exit)
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::budget;
 use crate::app::App;
 use crate::cli::{Timeline, TimelineOutput};
 use crate::config::ClusterPaths;
@@ -38,8 +39,12 @@ pub(super) async fn run(app: &App, arguments: &Timeline) -> Result<Exit, Failure
 }
 
 /// Leaves the page of the run that has just ended; a picture that cannot be drawn is no reason to fail.
-pub(super) fn leave(paths: &ClusterPaths) {
-    let written = read(paths).and_then(|run| run.map(|run| write(paths, &run)).transpose());
+pub(super) fn leave(app: &App, paths: &ClusterPaths) {
+    let run = read(paths);
+    if let Ok(Some(told)) = &run {
+        budget::remember(&app.settings.paths, told);
+    }
+    let written = run.and_then(|run| run.map(|run| write(paths, &run)).transpose());
     if let Err(failure) = written {
         tracing::warn!(cause = failure.cause, "no timeline was written");
     }

@@ -9,7 +9,7 @@ use crate::kind::kubeconfig;
 use crate::state::State;
 
 /// What we put into the cache folder.
-const CACHE: &[&str] = &["bin", "downloads", "images", "sha256"];
+const CACHE: &[&str] = &["bin", "downloads", "images", "runs", "sha256"];
 
 /// Removes the nodes of a cluster with their volumes. Nodes that `state` knows nothing of are somebody else's.
 pub async fn nodes(engine: &Engine, name: &ClusterName, state: Option<&State>) -> Result<(), Failure> {

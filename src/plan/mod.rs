@@ -1,6 +1,7 @@
 //! The plan: a pure value. `plan` prints it, tests look at it, `up` carries it out.
 
 mod assemble;
+mod budget;
 mod build;
 mod check;
 mod checks;
@@ -14,6 +15,7 @@ mod stage;
 mod wave;
 
 pub use assemble::{Assembled, Texts, assemble};
+pub use budget::{Amount, Budget, Coverage, EngineSize, Expected, Found, Limit, Part, Pulls, Requests, budget};
 pub use build::{DEMO, GATEWAY_NODE_PORT, build};
 pub use check::{Check, Probe, Verdict};
 pub use host::{host, is_raw, said_host};

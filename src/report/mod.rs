@@ -1,5 +1,6 @@
 //! Every byte out: stdout is data, stderr is talk. Nothing else in the program prints.
 
+mod budget;
 mod bundle;
 mod closing;
 mod doctor;
@@ -22,6 +23,7 @@ mod trace;
 mod units;
 mod view;
 
+pub use budget::budget_lines;
 pub use bundle::{bundle_difference, bundle_summary};
 pub use doctor::{doctor_short, doctor_table, error_list, route_table};
 pub use escape::escape;

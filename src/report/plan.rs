@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::{Palette, Table, Tone, bytes};
+use super::{Palette, Table, Tone, budget_lines, bytes};
 use crate::config::{Ingress, Origin};
-use crate::plan::{Plan, Target};
+use crate::plan::{Budget, Plan, Target};
 
 /// The human view of a plan.
-pub fn plan_tree(plan: &Plan, palette: Palette) -> String {
+pub fn plan_tree(plan: &Plan, budget: &Budget, palette: Palette) -> String {
     let mut out = String::new();
     let place = match &plan.target {
         Target::Kind { node_image, port, .. } if plan.ingress == Ingress::Tunnel => {
@@ -58,9 +58,8 @@ pub fn plan_tree(plan: &Plan, palette: Palette) -> String {
     if let Some(bundle) = &plan.bundle {
         let pulled = pulled.unwrap_or_else(|| "nothing is downloaded".to_owned());
         let _ = writeln!(out, "bundle {} ({}, {}): {pulled}", bundle.path, bundle.name, bundle.architecture);
-    } else {
-        let pulled = pulled.unwrap_or_else(|| "images are pulled by the node".to_owned());
-        let _ = writeln!(out, "manifests to have: {}; {pulled}", bytes(plan.manifest_bytes));
+    } else if let Some(pulled) = pulled {
+        let _ = writeln!(out, "{pulled}");
     }
     for line in crate::state::patches(plan) {
         let _ = writeln!(out, "bundle's own change: {line}");
@@ -74,6 +73,8 @@ pub fn plan_tree(plan: &Plan, palette: Palette) -> String {
     for own in &plan.manifests {
         let _ = writeln!(out, "your manifest: {}", own.file);
     }
+    let gap = if out.ends_with("\n\n") { "" } else { "\n" };
+    let _ = write!(out, "{gap}{}", budget_lines(budget, palette));
     let _ = write!(out, "\n{}", settings_table(&plan.settings, palette));
     out
 }

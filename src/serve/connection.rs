@@ -1,10 +1,11 @@
 //! One TCP connection: requests for pieces of the bundle are answered by hand, at the speed of the kernel, one after the other; the first
-//! one for anything else is left to hyper, and is the last one of its connection, so that the next may be of the fast kind again.
+//! one for anything else is left to hyper, and is the last one of its connection, so that the next may be of the fast kind again. Whoever
+//! begins with the preface of HTTP/2 gets hyper for all of the connection.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -17,7 +18,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
@@ -25,6 +26,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{Answer, Content};
+use super::fair::Turn;
 use super::room::{MAX_REPORT, Room};
 use super::send::{STILL, send};
 use super::share::Slice;
@@ -40,6 +42,10 @@ const MAX_HEAD: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
 /// Bytes of a piece on hyper's way.
 const PIECE: u64 = 256 * 1024;
+/// What a client of HTTP/2 says first when it knows that the server speaks it (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Requests at a time on a connection of HTTP/2.
+const STREAMS: u32 = 16;
 
 /// What every connection shares.
 #[derive(Clone, Debug)]
@@ -59,44 +65,57 @@ pub(super) async fn connection(hall: Hall, mut stream: TcpStream, from: SocketAd
             0 => return Ok(()),
             count => count,
         };
-        let Some(fast) = fast(&hall.room, &head[..count]) else { return slow(hall, stream, from).await };
+        let Some(fast) = fast(&hall.room, &head[..count]) else { return slow(hall, stream, from, speaks_http2(&head[..count])).await };
         stream.read_exact(&mut head[..fast.length]).await?;
-        stream = carry(&hall, stream, fast.text, fast.slice).await?;
+        stream = carry(&hall, stream, from.ip(), fast.text, fast.slice).await?;
         if fast.last {
             return stream.shutdown().await;
         }
     }
 }
 
-/// Counts a transfer while it runs.
-struct Running<'a>(&'a AtomicU64);
+/// No method of HTTP/1.1 begins like that, so its first word is enough.
+fn speaks_http2(bytes: &[u8]) -> bool {
+    let known = bytes.len().min(PREFACE.len());
+    known >= 4 && bytes[..known] == PREFACE[..known]
+}
 
-impl<'a> Running<'a> {
-    fn new(counter: &'a AtomicU64) -> Self {
-        counter.fetch_add(1, Relaxed);
-        Self(counter)
+/// Counts a transfer while it runs, and takes its part of its client's share.
+struct Running {
+    room: Arc<Room>,
+    slice: Slice,
+    turn: Turn,
+}
+
+impl Running {
+    fn new(room: &Arc<Room>, client: IpAddr, slice: Slice) -> Self {
+        room.counters.running.fetch_add(1, Relaxed);
+        Self { room: Arc::clone(room), slice, turn: room.shares.enter(client) }
+    }
+
+    fn finished(&self) {
+        self.room.counters.finished.fetch_add(u64::from(self.slice.offset + self.slice.size == self.room.share.size), Relaxed);
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for Running {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
+        self.room.counters.running.fetch_sub(1, Relaxed);
     }
 }
 
-async fn carry(hall: &Hall, stream: TcpStream, head: String, slice: Slice) -> io::Result<TcpStream> {
+async fn carry(hall: &Hall, stream: TcpStream, client: IpAddr, head: String, slice: Slice) -> io::Result<TcpStream> {
     let stream = stream.into_std()?;
     let (room, stop) = (Arc::clone(&hall.room), hall.stop.clone());
     let carrying = hall.carriers.spawn(async move {
         let mut stream = TcpStream::from_std(stream)?;
-        let counters = &room.counters;
-        let running = Running::new(&counters.running);
+        let running = Running::new(&room, client, slice);
         tokio::select! {
-            sent = send(&mut stream, room.share.file.file(), head.as_bytes(), slice, &counters.sent) => sent?,
+            sent = send(&mut stream, room.share.file.file(), head.as_bytes(), slice, &room.counters.sent, &running.turn) => sent?,
             () = stop.cancelled() => return Err(io::ErrorKind::Interrupted.into()),
         }
+        running.finished();
         drop(running);
-        counters.finished.fetch_add(u64::from(slice.offset + slice.size == room.share.size), Relaxed);
         stream.into_std()
     });
     TcpStream::from_std(carrying.await.map_err(io::Error::other)??)
@@ -147,17 +166,27 @@ fn head(answer: &Answer, last: bool) -> Option<String> {
 
 type Body = UnsyncBoxBody<Bytes, io::Error>;
 
-/// One request by hyper. What moves keeps the connection alive; what stands still for [`STILL`] ends it.
-async fn slow(hall: Hall, stream: TcpStream, from: SocketAddr) -> io::Result<()> {
+/// One request by hyper, of HTTP/2 as many as come. What moves keeps the connection alive; what stands still for [`STILL`] ends it.
+async fn slow(hall: Hall, stream: TcpStream, from: SocketAddr, http2: bool) -> io::Result<()> {
     let moved = Arc::new(AtomicU64::new(0));
     let (beat, stop) = (Arc::clone(&moved), hall.stop.clone());
     let service = service_fn(move |request| {
         let (hall, beat) = (hall.clone(), Arc::clone(&beat));
-        async move { Ok::<_, Infallible>(respond(&hall, request, from, beat).await) }
+        async move {
+            beat.fetch_add(1, Relaxed);
+            Ok::<_, Infallible>(respond(&hall, request, from, beat).await)
+        }
     });
-    let mut builder = hyper::server::conn::http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD).keep_alive(false).max_buf_size(64 * 1024);
-    let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut serving = pin!(async {
+        if http2 {
+            let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            builder.timer(TokioTimer::new()).max_concurrent_streams(STREAMS).max_header_list_size(16 * 1024).max_send_buf_size(64 * 1024);
+            return builder.serve_connection(TokioIo::new(stream), service).await;
+        }
+        let mut builder = hyper::server::conn::http1::Builder::new();
+        builder.timer(TokioTimer::new()).header_read_timeout(HEAD).keep_alive(false).max_buf_size(64 * 1024);
+        builder.serve_connection(TokioIo::new(stream), service).await
+    });
     let mut seen = u64::MAX;
     loop {
         tokio::select! {
@@ -189,7 +218,7 @@ async fn respond(hall: &Hall, request: Request<Incoming>, from: SocketAddr, move
     }
     let body = match answer.content {
         Content::Bytes(bytes) => Full::new(bytes).map_err(|never| match never {}).boxed_unsync(),
-        Content::Slice(slice) => pieces(Arc::clone(&hall.room), slice, moved),
+        Content::Slice(slice) => pieces(Running::new(&hall.room, from.ip(), slice), moved),
     };
     let mut response = Response::new(body);
     *response.status_mut() = answer.status;
@@ -198,23 +227,26 @@ async fn respond(hall: &Hall, request: Request<Incoming>, from: SocketAddr, move
 }
 
 /// A piece of the bundle as a body, read as the other side takes it.
-fn pieces(room: Arc<Room>, slice: Slice, moved: Arc<AtomicU64>) -> Body {
-    let stream = futures_util::stream::unfold((slice, room), move |(left, room)| {
+fn pieces(running: Running, moved: Arc<AtomicU64>) -> Body {
+    let stream = futures_util::stream::unfold((running.slice, running), move |(left, running)| {
         let moved = Arc::clone(&moved);
         async move {
             if left.size == 0 {
+                running.finished();
                 return None;
             }
+            running.turn.wait().await;
             let reading = tokio::task::spawn_blocking({
-                let room = Arc::clone(&room);
+                let room = Arc::clone(&running.room);
                 move || piece(room.share.file.file(), left.offset, left.size.min(PIECE))
             });
             let read = reading.await.map_err(io::Error::other).flatten();
             let count = read.as_ref().map_or(0, |bytes| bytes.len() as u64);
             moved.fetch_add(count, Relaxed);
-            room.counters.sent.fetch_add(count, Relaxed);
+            running.room.counters.sent.fetch_add(count, Relaxed);
+            running.turn.took(count);
             let rest = Slice { offset: left.offset + count, size: if read.is_ok() { left.size - count } else { 0 } };
-            Some((read.map(Frame::data), (rest, room)))
+            Some((read.map(Frame::data), (rest, running)))
         }
     });
     StreamBody::new(stream).boxed_unsync()

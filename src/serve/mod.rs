@@ -1,4 +1,4 @@
-//! `serve`: a bundle for a whole room over HTTP/1.1, to whoever has the code.
+//! `serve`: a bundle for a whole room over HTTP/1.1 and 2, to whoever has the code.
 //!
 //! One function answers a request as a value ([`room`]); two transports carry it: large pieces of the bundle go from the page cache into
 //! the socket without passing through this program ([`send`]), everything else goes through hyper ([`connection`]).
@@ -9,6 +9,7 @@ mod board;
 mod connection;
 mod door;
 mod error;
+mod fair;
 mod listen;
 mod page;
 mod range;

@@ -1,5 +1,6 @@
 //! Every address of a room, and what is said there.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
@@ -9,6 +10,7 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use super::answer::Answer;
 use super::board::Board;
 use super::door::{Brought, COOKIE_NAME, Door};
+use super::fair::Shares;
 use super::page;
 use super::share::{Share, Slice};
 use crate::fetch::{Report, Secret};
@@ -23,6 +25,7 @@ pub(super) struct Room {
     pub(super) door: Door,
     pub(super) board: Board,
     pub(super) counters: Counters,
+    pub(super) shares: Arc<Shares>,
 }
 
 /// What the transports count.
@@ -38,7 +41,7 @@ pub(super) struct Counters {
 
 impl Room {
     pub(super) fn new(share: Share, secret: &Secret) -> Self {
-        Self { share, door: Door::new(secret), board: Board::default(), counters: Counters::default() }
+        Self { share, door: Door::new(secret), board: Board::default(), counters: Counters::default(), shares: Arc::default() }
     }
 
     /// The answer to everything that has no body of its own; `None` where it is for [`Room::report`] to say.

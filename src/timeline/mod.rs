@@ -5,10 +5,12 @@
 mod critical;
 mod gather;
 mod read;
+mod runs;
 
 pub use critical::Link;
 pub use gather::timeline;
 pub use read::last_run;
+pub use runs::{Run, Sort, remember, runs};
 
 use serde::Serialize;
 

@@ -88,3 +88,21 @@ async fn it_says_where_each_value_came_from() {
     assert_eq!(source("name"), "default");
     assert_eq!((&plan["timeout"], &plan["target"]["port"]), (&json!(420), &json!(9002)));
 }
+
+/// What it costs, on a machine with an engine and a bundle: nothing to pull, and the pods fit. The second time there is a run to go by.
+#[tokio::test]
+async fn the_budget_of_a_bundle() {
+    let machine = Machine::new().await;
+    let bundled = ["plan", "--bundle", &machine.bundle];
+    let tree = machine.quickstart(&bundled).await.expect(0).stdout;
+    let lines: Vec<&str> = tree.lines().skip_while(|line| *line != "budget").take_while(|line| !line.is_empty()).collect();
+    machine.snapshots().bind(|| insta::assert_snapshot!("budget_of_a_bundle", lines.join("\n")));
+    assert_eq!(crate::small::files(&machine.home()), Vec::<std::path::PathBuf>::new(), "plan touches nothing");
+    machine.up(&[]).await.expect(0);
+    machine.quickstart(&["down"]).await.expect(0);
+    let plan = machine.quickstart(&["plan", "--bundle", &machine.bundle, "-o", "json"]).await.expect(0).json();
+    assert_eq!(plan["budget"]["expected"]["runs"], 1, "{}", plan["budget"]);
+    assert_eq!((&plan["budget"]["bytes_to_pull"], &plan["budget"]["pulls"]), (&json!(0), &json!([])));
+    let requested = |of: &str| plan["budget"]["requests"].as_array().unwrap().iter().find(|part| part["of"] == of).unwrap().clone();
+    assert_eq!(requested("demo"), json!({"of": "demo", "pods": 1, "cpu_millis": 125, "memory": 256 << 20}));
+}

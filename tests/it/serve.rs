@@ -356,3 +356,46 @@ async fn reports_are_bounded() {
     let from_browser = room.client.post(format!("{}/board/report", room.url)).header("cookie", format!("quickstart-code={SECRET}"));
     assert_eq!(from_browser.body(report("c", None)).send().await.unwrap().status(), 200, "SameSite keeps other pages out");
 }
+
+/// HTTP/2 without a handshake before it: the same doors, the same bytes, several at once over one connection.
+#[tokio::test]
+async fn http2_is_spoken_too() {
+    use http_body_util::{BodyExt as _, Full};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    let machine = Machine::new().await;
+    let bytes = fs_err::read(&machine.bundle).unwrap();
+    let room = Room::open(&machine).await;
+    let stream = tokio::net::TcpStream::connect(room.url.trim_start_matches("http://")).await.unwrap();
+    let (sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let password = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("x:{SECRET}"));
+    let ask = |method: Method, path: &str, secret: bool, range: Option<&str>, body: &'static str| {
+        let mut request = http::Request::builder().method(method).uri(format!("{}{path}", room.url));
+        if secret {
+            request = request.header("authorization", format!("Basic {password}"));
+        }
+        if let Some(range) = range {
+            request = request.header("range", range);
+        }
+        let mut sender = sender.clone();
+        let request = request.body(Full::new(bytes::Bytes::from_static(body.as_bytes()))).unwrap();
+        async move {
+            let answer = sender.send_request(request).await.unwrap();
+            assert_eq!(answer.version(), http::Version::HTTP_2);
+            (answer.status().as_u16(), answer.into_body().collect().await.unwrap().to_bytes())
+        }
+    };
+    let closed = ask(Method::GET, "/bundle", false, None, "").await;
+    assert_eq!((closed.0, closed.1.as_ref()), (401, b"this needs the code of the room\n".as_slice()));
+    let (whole, part, again, registry, heard) = tokio::join!(
+        ask(Method::GET, "/bundle", true, None, ""),
+        ask(Method::GET, "/bundle", true, Some("bytes=5-9"), ""),
+        ask(Method::GET, "/bundle", true, None, ""),
+        ask(Method::GET, "/v2/", true, None, ""),
+        ask(Method::POST, "/board/report", true, None, r#"{"name": "ann", "stage": "istio", "done": 3, "of": 19}"#),
+    );
+    assert!(whole.0 == 200 && whole.1 == bytes && again.1 == bytes);
+    assert_eq!((part.0, part.1.as_ref()), (206, &bytes[5..10]));
+    assert_eq!((registry.0, heard.0), (200, 200), "{heard:?}");
+    assert!(room.page().await.contains("ann"));
+}
