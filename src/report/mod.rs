@@ -1,5 +1,6 @@
 //! Every byte out: stdout is data, stderr is talk. Nothing else in the program prints.
 
+mod board;
 mod bundle;
 mod closing;
 mod doctor;
@@ -7,6 +8,7 @@ mod escape;
 mod failure;
 mod forward;
 mod json;
+mod live;
 mod log;
 mod pending;
 mod plain;
@@ -22,12 +24,14 @@ mod trace;
 mod units;
 mod view;
 
+pub use board::{Board, Size};
 pub use bundle::{bundle_difference, bundle_summary};
 pub use doctor::{doctor_short, doctor_table, error_list, route_table};
 pub use escape::escape;
 pub use failure::{failure_json, failure_text};
 pub use forward::tunnels;
 pub use json::{document, document_line, line};
+pub use live::Live;
 pub use log::EventLog;
 pub use plain::{Line, Plain};
 pub use plan::{plan_tree, settings_table};
@@ -39,7 +43,7 @@ pub use style::{Palette, Tone};
 pub use table::{Cell, Table};
 pub use timeline::{timeline_html, timeline_text, timeline_trace};
 pub use trace::trace;
-pub use units::{bytes, seconds, values};
+pub use units::{bytes, seconds, values, whole_seconds};
 pub use view::View;
 
 #[cfg(test)]

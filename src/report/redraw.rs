@@ -1,6 +1,9 @@
-//! A board that is drawn again in its place: on a terminal over the last one, elsewhere below it.
+//! What is drawn again in its place: a whole screen, or a few lines below everything that was printed. The cursor is never hidden and
+//! always stands below what was drawn: nothing has to be put back, whichever way the program ends.
 
 use std::io::IsTerminal as _;
+
+use super::Size;
 
 const HOME: &str = "\x1b[H";
 const CLEAR_LINE: &str = "\x1b[K";
@@ -33,6 +36,29 @@ impl Redraw {
             (false, true) => board.to_owned(),
             (false, false) => format!("\n{board}"),
         }
+    }
+}
+
+/// The lines that stand below everything that was printed: how wide each of them is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Below(Vec<usize>);
+
+impl Below {
+    /// The bytes that take the lines away, print `text` (whole lines) in their place and draw `board` below it, in a terminal that has this
+    /// size now.
+    pub(super) fn over(&mut self, text: &str, board: &[String], size: Size) -> String {
+        // A terminal that was made narrower has broken its lines anew: what was one line then may be two now.
+        let rows: usize = self.0.iter().map(|width| width.div_ceil(size.columns.max(1)).max(1)).sum();
+        // What has left the screen at its upper end is out of reach.
+        let up = rows.min(size.rows.saturating_sub(1));
+        self.0 = board.iter().map(|line| console::measure_text_width(line)).collect();
+        let back = if up > 0 { format!("\r\x1b[{up}A{CLEAR_BELOW}") } else { String::new() };
+        board.iter().fold(back + text, |all, line| all + line + "\n")
+    }
+
+    /// Is there nothing?
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 

@@ -4,11 +4,13 @@
 
 mod critical;
 mod gather;
+mod pace;
 mod read;
 
 pub use critical::Link;
 pub use gather::timeline;
-pub use read::last_run;
+pub use pace::{Pace, Progress};
+pub use read::{last_run, pace};
 
 use serde::Serialize;
 

@@ -5,6 +5,7 @@ mod layers;
 mod small;
 mod support;
 
+mod board;
 mod bomb;
 mod bundle;
 mod bundle_artifact;
