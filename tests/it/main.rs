@@ -26,6 +26,7 @@ mod kubeconfig;
 mod logs;
 mod parsers;
 mod plan;
+mod plan_drawings;
 mod predict;
 mod proxy;
 mod raw;
