@@ -2,24 +2,36 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::budget;
-use super::session::Session;
+use super::session::{self, Session, gone};
 use crate::app::App;
+use crate::catalog::embedded;
 use crate::cli::{Plan as Arguments, PlanOutput};
 use crate::error::{Exit, Failure};
 use crate::event::Emitter;
 use crate::fetch::Cache;
-use crate::plan::{Budget, Plan, assemble};
-use crate::report::{document, plan_tree};
-use crate::stages::{Context, manifests};
+use crate::plan::{Assembled, Budget, Plan, Target, assemble};
+use crate::report::{self, document, plan_difference, plan_dot, plan_mermaid, plan_svg, plan_tree};
+use crate::stages::{self, Context, Difference, compare};
 use crate::state::State;
 
 pub(super) async fn run(app: &App, arguments: &Arguments) -> Result<Exit, Failure> {
+    if arguments.diff && !matches!(arguments.output, PlanOutput::Tree | PlanOutput::Json) {
+        return Err(Failure::new("USAGE", Exit::Usage, "--diff goes with -o tree or -o json").hint("leave one of the two out"));
+    }
     let session = Session::open(app).await?;
+    if arguments.diff {
+        return Box::pin(difference(app, session, arguments.output)).await;
+    }
     match arguments.output {
         PlanOutput::Tree => app.data(&plan_tree(&session.plan, &budget::of(&session).await?, app.printer.data_palette()))?,
         PlanOutput::Json => app.data(&document(&Priced { plan: &session.plan, budget: &budget::of(&session).await? })?)?,
-        PlanOutput::Manifests => app.data(&objects(app, session).await?)?,
+        PlanOutput::Mermaid => app.data(&plan_mermaid(&session.plan.stages))?,
+        PlanOutput::Dot => app.data(&plan_dot(&session.plan.stages))?,
+        PlanOutput::Svg => app.data(&plan_svg(&session.plan.stages))?,
+        PlanOutput::Manifests => app.data(&manifests(app, session).await?)?,
     }
     Ok(Exit::Ok)
 }
@@ -32,23 +44,54 @@ struct Priced<'a> {
     budget: &'a Budget,
 }
 
-/// Exactly what would be applied, in order; needs the files, from the cache, the bundle or the network.
-async fn objects(app: &App, session: Session) -> Result<String, Failure> {
+/// Exactly what would be applied to a cluster that has none of it, in order.
+async fn manifests(app: &App, session: Session) -> Result<String, Failure> {
+    let plan = session.plan.clone();
+    let assembled = objects(app, session).await?;
+    let claimed = embedded::never_claimed()?;
+    report::manifests(&assembled.in_order(&plan), &assembled.marks, |object| claimed.strip(object, None))
+}
+
+/// What `up` would change in the cluster that is there.
+async fn difference(app: &App, session: Session, output: PlanOutput) -> Result<Exit, Failure> {
+    let plan = session.plan.clone();
+    let (state, paths) = match (&session.state, &plan.target) {
+        (None, Target::Existing { .. }) => (State::fresh(&plan), session.paths.clone()),
+        _ => session::existing(app)?,
+    };
+    if matches!(plan.target, Target::Kind { .. }) && !state.created {
+        return Err(gone(&state.name));
+    }
+    let assembled = objects(app, session).await?;
+    let (cluster, _) = session::access(app, &state, &paths).await?;
+    let compared = compare(&cluster, &assembled.in_order(&plan), &assembled.rest, &app.cancel).await?;
+    let same = compared.iter().all(|one| one.difference == Difference::Same);
+    let exit = if same { Exit::Ok } else { Exit::Degraded };
+    if output == PlanOutput::Json {
+        let whole = json!({"version": 1, "cluster": plan.cluster, "same": same, "exit": exit.code(), "objects": compared});
+        app.data(&document(&whole)?)?;
+    } else {
+        app.data(&plan_difference(&compared, app.printer.data_palette()))?;
+    }
+    Ok(exit)
+}
+
+/// The plan's objects; needs the files, from the cache, the bundle or the network.
+async fn objects(app: &App, session: Session) -> Result<Assembled, Failure> {
     let Session { settings, paths, bundle, plan, .. } = session;
     let cache = Cache::new(&settings.paths.cache);
     let (events, _heard) = Emitter::new();
     let state = State::fresh(&plan);
     let context = Arc::new(Context::new(plan.clone(), settings, bundle, paths, events, state));
     context.unpack_small(&cache, &app.cancel).await?;
-    let texts = manifests(&context, &cache, &app.cancel).await?;
-    let assembled = assemble(&plan, &texts)?;
-    let mut documents = Vec::new();
-    let mut add = |wave: &crate::plan::Wave| documents.extend(wave.objects.iter().cloned());
-    assembled.foundation().iter().for_each(&mut add);
-    for component in &plan.components {
-        assembled.waves(&plan, &component.name).iter().for_each(&mut add);
+    let texts = stages::manifests(&context, &cache, &app.cancel).await.map_err(not_at_hand)?;
+    Ok(assemble(&plan, &texts)?)
+}
+
+fn not_at_hand(mut failure: Failure) -> Failure {
+    if failure.exit != Exit::Interrupted {
+        let way = "the manifests are needed for this: name a bundle with --bundle FILE, or run it once with a network, and they stay in the cache";
+        failure.hint = Some(failure.hint.map_or_else(|| way.to_owned(), |hint| format!("{hint}; {way}")));
     }
-    documents.extend(assembled.runtimes.iter().chain(&assembled.own).chain(&assembled.demo).cloned());
-    let texts: Result<Vec<String>, _> = documents.iter().map(|document| serde_saphyr::to_string(&*document.whole())).collect();
-    Ok(texts.map_err(|error| Failure::internal(error.to_string()))?.join("---\n"))
+    failure
 }

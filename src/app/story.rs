@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::join::Teller;
@@ -21,6 +22,7 @@ use crate::predict::{Protocol, Request};
 use crate::report::{EventLog, View, trace};
 use crate::stages::{self, Context, Ended};
 use crate::state::{Lock, Reset, State};
+use crate::timeline::pace;
 
 /// How long a second command waits for the first one.
 pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(20 * 60);
@@ -60,7 +62,12 @@ pub(super) async fn told_to(
     work: impl AsyncFnOnce(&Emitter) -> Result<Option<Outcome>, Failure>,
 ) -> Result<Exit, Failure> {
     let (events, heard) = Emitter::new();
-    let printing = print(app, output, heard, EventLog::open(&paths.events).ok(), teller);
+    // Diagnostics go to the terminal as they come: no board can stand there.
+    let output = if app.cli.global.verbose > 0 && output == EventsOutput::Auto { EventsOutput::Plain } else { output };
+    let earlier = paths.events.clone();
+    let pace = tokio::task::spawn_blocking(move || pace(&earlier)).await.unwrap_or_default();
+    let view = View::new(output, &app.printer, pace);
+    let printing = print(app, view, heard, EventLog::open(&paths.events).ok(), teller);
     let working = async {
         let result = Box::pin(work(&events)).await;
         let took_ms = events.elapsed_ms();
@@ -159,13 +166,13 @@ fn outcome(plan: &Plan, host: Option<String>, stages: Vec<(StageId, u64)>) -> Ou
 /// Reads the events until the last one, for the screen, for `events.jsonl` and for the board.
 async fn print(
     app: &App,
-    output: EventsOutput,
+    mut view: View,
     mut heard: UnboundedReceiver<Event>,
     log: Option<EventLog>,
     mut teller: Option<&mut Teller>,
 ) -> Result<(), Failure> {
-    let mut view = View::new(output, &app.printer);
-    let mut tick = tokio::time::interval(Duration::from_millis(500));
+    let mut tick = tokio::time::interval(view.period());
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let started = tokio::time::Instant::now();
     let mut log = log;
     let failed = |error: std::io::Error| Failure::internal(format!("cannot write to standard output: {error}"));

@@ -2,6 +2,7 @@
 
 pub mod embedded;
 mod error;
+mod fields;
 pub mod merge;
 mod object;
 mod overlay;
@@ -12,6 +13,7 @@ mod types;
 pub mod yaml;
 
 pub use error::CatalogError;
+pub use fields::differing;
 pub use object::{Gvk, Object, strip_nulls};
 pub use overlay::{Embedded, Extra, NeverClaimed, OnCreate, Overlay, Overlays, Rule, Scope, patch, patch_text};
 pub use rest::{Resource, RestMap, served_collections};

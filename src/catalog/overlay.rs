@@ -86,13 +86,25 @@ impl Scope {
 impl Overlays {
     /// Changes a component's objects and adds ours; an overlay that finds nothing is an error, since it then says something untrue.
     pub fn apply(&self, objects: &mut Vec<Object>, local: bool) -> Result<(), CatalogError> {
+        self.apply_telling(objects, local, &mut |_, _, _| {})
+    }
+
+    /// The same; after each change `told` hears its id, its reason and what the objects are now.
+    pub fn apply_telling(
+        &self,
+        objects: &mut Vec<Object>,
+        local: bool,
+        told: &mut dyn FnMut(&str, &str, &[Object]),
+    ) -> Result<(), CatalogError> {
         for overlay in self.overlays.iter().filter(|overlay| overlay.scope.applies(local)) {
             if !overlay.apply(objects, &self.component)? {
                 return Err(CatalogError::OverlayUnmatched { component: self.component.clone(), id: overlay.id.clone() });
             }
+            told(&overlay.id, &overlay.reason, objects);
         }
         for extra in self.extra.iter().filter(|extra| extra.scope.applies(local)) {
             objects.push(Object::new(extra.manifest.clone(), &format!("overlays/{}.yaml", self.component))?);
+            told("extra", &extra.reason, objects);
         }
         Ok(())
     }

@@ -93,7 +93,13 @@ pub enum PlanOutput {
     Tree,
     /// One JSON document
     Json,
-    /// The objects as they would be applied
+    /// The stages as a Mermaid flowchart
+    Mermaid,
+    /// The stages as a Graphviz graph
+    Dot,
+    /// The stages as a picture
+    Svg,
+    /// The objects as they would be applied, what differs from upstream marked in comments
     Manifests,
 }
 

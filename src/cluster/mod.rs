@@ -7,5 +7,5 @@ mod upgrade;
 
 pub use connect::{Cluster, REQUEST_TIMEOUT, merge};
 pub use error::ClusterError;
-pub use request::{FIELD_MANAGER, is_ours};
+pub use request::{FIELD_MANAGER, is_ours, manager};
 pub use upgrade::Raw;

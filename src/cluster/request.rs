@@ -17,6 +17,11 @@ pub fn is_ours(live: &Value) -> bool {
     managers.into_iter().flatten().any(|entry| entry.get("manager").and_then(Value::as_str) == Some(FIELD_MANAGER))
 }
 
+/// Who wrote some of the object first, as far as it says.
+pub fn manager(live: &Value) -> Option<&str> {
+    live.pointer("/metadata/managedFields/0/manager").and_then(Value::as_str)
+}
+
 /// The part of an answer that an apply needs; from a server that sends the whole object (a CRD of KServe's is 700 KB) the rest is read over.
 #[derive(Debug, serde::Deserialize)]
 struct Versioned {
@@ -148,6 +153,12 @@ impl Cluster {
         let types = ("application/apply-patch+yaml", METADATA);
         let now: Versioned = self.asked(format!("apply {}", short(path)), "PATCH", &uri, types, body).await?;
         Ok(now.metadata.resource_version)
+    }
+
+    /// The same as a dry run; answers what the object would be.
+    pub async fn dry_run_apply(&self, path: &str, body: Vec<u8>) -> Result<Value, ClusterError> {
+        let uri = format!("{path}?fieldManager={FIELD_MANAGER}&force=true&dryRun=All");
+        self.send(format!("dry run on {}", short(path)), "PATCH", &uri, "application/apply-patch+yaml", body).await
     }
 
     /// An object's resourceVersion, or `None` where there is none. One that is being deleted is a conflict that passes: what is applied

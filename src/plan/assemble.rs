@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::marks::{Mark, Marks};
 use super::{Plan, Wave, component_waves, foundation, resources};
 use crate::catalog::{CatalogError, Object, RestMap, embedded, patch, patch_text, yaml};
 
@@ -23,6 +24,8 @@ pub struct Assembled {
     pub own: Vec<Object>,
     /// Kind → URL.
     pub rest: RestMap,
+    /// What differs from upstream's files, and why.
+    pub marks: Vec<Mark>,
 }
 
 impl Assembled {
@@ -54,6 +57,16 @@ impl Assembled {
         waves
     }
 
+    /// Everything in the order in which it is sent where nothing runs side by side.
+    pub fn in_order(&self, plan: &Plan) -> Vec<Object> {
+        let mut waves = self.foundation();
+        waves.extend(plan.components.iter().flat_map(|component| self.waves(plan, &component.name)));
+        let objects = waves.into_iter().flat_map(|wave| wave.objects);
+        let early = ["Namespace", "PersistentVolume", "PersistentVolumeClaim"];
+        let demo = self.demo.iter().filter(|object| !early.contains(&object.gvk.kind.as_str()));
+        objects.chain(self.runtimes.iter().chain(&self.own).chain(demo).cloned()).collect()
+    }
+
     /// The waves of one component.
     pub fn waves(&self, plan: &Plan, component: &str) -> Vec<Wave> {
         let checks = plan.stage(&super::StageId::component(component)).map(|stage| stage.checks.clone()).unwrap_or_default();
@@ -65,6 +78,7 @@ impl Assembled {
 pub fn assemble(plan: &Plan, texts: &Texts) -> Result<Assembled, CatalogError> {
     let mut components = BTreeMap::new();
     let mut runtimes = Vec::new();
+    let mut marks = Marks::default();
     for component in &plan.components {
         let mut objects = Vec::new();
         for file in &component.files {
@@ -76,15 +90,22 @@ pub fn assemble(plan: &Plan, texts: &Texts) -> Result<Assembled, CatalogError> {
                 objects.push(Object::new(document, &place)?);
             }
         }
+        marks.begin(&objects);
         for change in plan.patches.iter().filter(|change| change.component == component.name) {
             for object in objects.iter_mut().filter(|object| object.is(&change.object)) {
                 patch(object, &change.patch)?;
             }
+            marks.look("the bundle", &change.reason, &objects);
         }
-        embedded::overlays(&component.name)?.apply(&mut objects, plan.is_local())?;
+        let mut told = |id: &str, reason: &str, now: &[Object]| marks.look(&format!("overlay {id}"), reason, now);
+        embedded::overlays(&component.name)?.apply_telling(&mut objects, plan.is_local(), &mut told)?;
         adjust(plan, &component.name, &mut objects)?;
+        let reason = if plan.profile == "raw" { "what profile raw needs" } else { "tags of these registries are not to be resolved" };
+        marks.look("the plan", reason, &objects);
         resources::put(plan, &component.name, &mut objects)?;
+        marks.look("your configuration file", "its resources", &objects);
         change(plan, &component.name, &mut objects)?;
+        marks.look("your configuration file", "its patches", &objects);
         runtimes.extend(objects.extract_if(.., |object| object.gvk.kind == "ClusterServingRuntime"));
         components.insert(component.name.clone(), objects);
     }
@@ -97,7 +118,7 @@ pub fn assemble(plan: &Plan, texts: &Texts) -> Result<Assembled, CatalogError> {
         return Err(CatalogError::Own { place: object.to_string(), message });
     }
     let demo = demo(plan)?;
-    Ok(Assembled { components, runtimes, demo, own, rest })
+    Ok(Assembled { components, runtimes, demo, own, rest, marks: marks.all() })
 }
 
 /// The user's own files. What is wrong with them is the user's to mend: a bad input, not a damaged download.

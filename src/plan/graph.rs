@@ -1,5 +1,7 @@
 //! The order of stages: every stage behind what it needs, otherwise as given.
 
+use std::collections::BTreeSet;
+
 use super::{StageId, stage::Stage};
 
 /// Kahn's sort, stable; an error names a need that is not there or a circle.
@@ -29,6 +31,21 @@ pub(super) fn order(mut waiting: Vec<Stage>) -> Result<Vec<Stage>, String> {
     Ok(ordered)
 }
 
+/// The arrows of a drawing, from a stage to one that needs it, as places in the list: those that follow from others are left out, as
+/// nobody could read them all. The stages are in plan order.
+pub fn arrows(stages: &[Stage]) -> Vec<(usize, usize)> {
+    let mut before: Vec<BTreeSet<usize>> = Vec::new();
+    let mut arrows = Vec::new();
+    for (here, stage) in stages.iter().enumerate() {
+        let needs: Vec<usize> = stage.needs.iter().filter_map(|need| stages[..here].iter().position(|stage| stage.id == *need)).collect();
+        let direct = needs.iter().filter(|need| !needs.iter().any(|other| before[*other].contains(need)));
+        arrows.extend(direct.map(|need| (*need, here)));
+        let all = needs.iter().flat_map(|need| before[*need].iter().copied()).chain(needs.iter().copied()).collect();
+        before.push(all);
+    }
+    arrows
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +65,12 @@ mod tests {
     fn a_circle_and_a_missing_need_are_named() {
         assert!(order(vec![stage(0, &[1]), stage(1, &[0])]).unwrap_err().contains("s0, s1"));
         assert!(order(vec![stage(0, &[7])]).unwrap_err().contains("s7"));
+    }
+
+    #[test]
+    fn arrows_that_follow_from_others_are_left_out() {
+        let stages = order(vec![stage(0, &[]), stage(1, &[0]), stage(2, &[0, 1]), stage(3, &[0, 2])]).unwrap();
+        assert_eq!(arrows(&stages), [(0, 1), (1, 2), (2, 3)]);
     }
 
     proptest! {

@@ -17,6 +17,8 @@ const MOVING: u64 = 10_000;
 pub enum Line {
     /// stderr.
     Talk(String),
+    /// stderr, and of no worth any more when it is over: where a board shows it, it is no line.
+    Passing(String),
     /// stdout.
     Data(String),
     /// An error: stderr, also when quiet.
@@ -66,7 +68,7 @@ impl Plain {
             }
             EventKind::StageStarted { stage } => {
                 self.started.insert(stage.clone());
-                lines.push(self.say(Tone::Faint, "•", &stage.to_string()));
+                lines.push(self.pass(Tone::Faint, "•", &stage.to_string()));
             }
             EventKind::StageSkipped { stage, reason } => {
                 self.skipped += 1;
@@ -83,7 +85,7 @@ impl Plain {
             EventKind::BytesMoved { stage, what, done, total } => lines.extend(self.moved(stage, what, *done, *total)),
             // Once, twice, four, eight times: enough to see it, not enough to drown in it.
             EventKind::Retried { stage, what, reason, attempt } if attempt.is_power_of_two() => {
-                lines.push(self.say(Tone::Warn, "↻", &format!("{stage}: {what} again ({attempt}): {reason}")));
+                lines.push(self.pass(Tone::Warn, "↻", &format!("{stage}: {what} again ({attempt}): {reason}")));
             }
             EventKind::Retried { .. } => {}
             EventKind::Noted { message } => lines.push(self.say(Tone::Faint, "-", message)),
@@ -114,13 +116,21 @@ impl Plain {
     pub fn tick(&mut self, elapsed_ms: u64) -> Vec<Line> {
         self.now = self.now.max(elapsed_ms);
         let due = self.pending.due(self.now);
-        due.iter().map(|sentence| self.say(Tone::Faint, "…", sentence)).collect()
+        due.iter().map(|sentence| self.pass(Tone::Faint, "…", sentence)).collect()
+    }
+
+    fn say(&self, tone: Tone, mark: &str, text: &str) -> Line {
+        Line::Talk(self.timed(tone, mark, text))
+    }
+
+    fn pass(&self, tone: Tone, mark: &str, text: &str) -> Line {
+        Line::Passing(self.timed(tone, mark, text))
     }
 
     /// `[ 12.3s] ✓ text`
-    fn say(&self, tone: Tone, mark: &str, text: &str) -> Line {
+    fn timed(&self, tone: Tone, mark: &str, text: &str) -> String {
         let time = format!("[{:>4}.{}s]", self.now / 1000, self.now / 100 % 10);
-        Line::Talk(format!("{} {} {}", self.talk.paint(Tone::Faint, &time), self.talk.paint(tone, mark), one_line(text)))
+        format!("{} {} {}", self.talk.paint(Tone::Faint, &time), self.talk.paint(tone, mark), one_line(text))
     }
 
     /// `, 38 objects, 2 changed`
@@ -138,7 +148,7 @@ impl Plain {
         }
         *last = now;
         let total = total.map(|total| format!(" of {}", bytes(total))).unwrap_or_default();
-        Some(self.say(Tone::Faint, "↓", &format!("{stage}: {what}, {}{total}", bytes(done))))
+        Some(self.pass(Tone::Faint, "↓", &format!("{stage}: {what}, {}{total}", bytes(done))))
     }
 
     fn finished(&self, exit: u8, took_ms: u64, outcome: Option<&Outcome>, failure: Option<&Failure>) -> Vec<Line> {

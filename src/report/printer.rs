@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use super::{Palette, failure_json, failure_text};
+use super::{Palette, Size, failure_json, failure_text, redraw::Below};
 use crate::{config::Environment, error::Failure};
 
 /// stdout is data, stderr is talk. Shared by reference between tasks; every call writes whole lines and flushes.
@@ -17,6 +17,25 @@ pub struct Printer {
     data: Stream,
     talk: Stream,
     quiet: bool,
+    screen: Option<Screen>,
+}
+
+/// A terminal behind stderr on which lines may be drawn again.
+struct Screen {
+    size: Box<dyn Fn() -> Option<(u16, u16)> + Send + Sync>,
+    below: Mutex<Below>,
+}
+
+impl Screen {
+    fn new(size: impl Fn() -> Option<(u16, u16)> + Send + Sync + 'static) -> Self {
+        Self { size: Box::new(size), below: Mutex::default() }
+    }
+
+    /// A terminal that does not know its size, or says it is 0, is taken for one of 80 by 24.
+    fn size(&self) -> Size {
+        let known = (self.size)().filter(|(rows, columns)| *rows > 0 && *columns > 0);
+        known.map_or_else(Size::default, |(rows, columns)| Size { rows: rows.into(), columns: columns.into() })
+    }
 }
 
 struct Stream {
@@ -30,19 +49,64 @@ impl Printer {
     pub fn standard(environment: &Environment, quiet: bool) -> Self {
         let (out, err) = (io::stdout(), io::stderr());
         let palettes = (Palette::choose(out.is_terminal(), environment), Palette::choose(err.is_terminal(), environment));
-        Self { data: Stream::new(Box::new(out), palettes.0), talk: Stream::new(Box::new(err), palettes.1), quiet }
+        // A terminal without a name is not known to understand anything.
+        let screen = (palettes.1.has_colour() && environment.term.is_some()).then(|| {
+            let terminal = console::Term::stderr();
+            Screen::new(move || terminal.size_checked())
+        });
+        Self { data: Stream::new(Box::new(out), palettes.0), talk: Stream::new(Box::new(err), palettes.1), quiet, screen }
     }
 
     /// For tests: both streams into memory, without colour.
     pub fn capture() -> (Self, Captured) {
         let captured = Captured::default();
         let stream = |buffer: &Buffer| Stream::new(Box::new(buffer.clone()), Palette::plain());
-        (Self { data: stream(&captured.data), talk: stream(&captured.talk), quiet: false }, captured)
+        (Self { data: stream(&captured.data), talk: stream(&captured.talk), quiet: false, screen: None }, captured)
     }
 
     /// To any two writers, without colour.
     pub fn to(data: Box<dyn Write + Send>, talk: Box<dyn Write + Send>) -> Self {
-        Self { data: Stream::new(data, Palette::plain()), talk: Stream::new(talk, Palette::plain()), quiet: false }
+        Self { data: Stream::new(data, Palette::plain()), talk: Stream::new(talk, Palette::plain()), quiet: false, screen: None }
+    }
+
+    /// For tests: both streams into one terminal of this size (rows and columns, asked for anew with every drawing).
+    pub fn terminal(
+        writer: &(impl Write + Clone + Send + 'static),
+        palette: Palette,
+        size: impl Fn() -> Option<(u16, u16)> + Send + Sync + 'static,
+    ) -> Self {
+        let stream = || Stream::new(Box::new(writer.clone()), palette);
+        Self { data: stream(), talk: stream(), quiet: false, screen: Some(Screen::new(size)) }
+    }
+
+    /// May lines be drawn again? On a terminal that wants colour: both are switched off together.
+    pub fn can_redraw(&self) -> bool {
+        self.screen.is_some()
+    }
+
+    /// The terminal's size now.
+    pub fn size(&self) -> Size {
+        self.screen.as_ref().map_or_else(Size::default, Screen::size)
+    }
+
+    /// Prints lines of talk where the board stood, and draws `board` below them; in one write. Without a terminal there is no board.
+    pub fn redraw(&self, lines: &[String], board: &[String]) {
+        let text = lines.iter().fold(String::new(), |all, line| all + line.trim_end() + "\n");
+        let bytes = match &self.screen {
+            Some(screen) => screen.below.lock().unwrap_or_else(PoisonError::into_inner).over(&text, board, screen.size()),
+            None => text,
+        };
+        if !self.quiet && !bytes.is_empty() {
+            let _ = self.talk.write(bytes.as_bytes(), false);
+        }
+    }
+
+    /// Whatever is printed is printed in the board's place; who draws the board draws it again below.
+    fn make_room(&self) {
+        let stands = |screen: &Screen| !screen.below.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        if self.screen.as_ref().is_some_and(stands) {
+            self.redraw(&[], &[]);
+        }
     }
 
     /// Text for stdout, ended with a line break where it has none.
@@ -50,6 +114,7 @@ impl Printer {
     /// # Errors
     /// The stream's, except that a reader that went away is success.
     pub fn data(&self, text: &str) -> io::Result<()> {
+        self.make_room();
         self.data.write(text.as_bytes(), true)
     }
 
@@ -64,12 +129,14 @@ impl Printer {
     /// Text for stderr; silent with `--quiet`. Where nobody can listen there is nobody to tell about it either.
     pub fn talk(&self, text: &str) {
         if !self.quiet {
+            self.make_room();
             let _ = self.talk.write(text.as_bytes(), true);
         }
     }
 
     /// An error's lines on stderr, also with `--quiet`.
     pub fn failure(&self, failure: &Failure) {
+        self.make_room();
         let _ = self.talk.write(failure_text(failure, self.talk.palette).as_bytes(), true);
     }
 

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::timeline::Pace;
 use crate::{
     cli::EventsOutput,
     error::{Exit, Failure},
@@ -68,7 +69,7 @@ fn run_finished(ms: u64, exit: Exit, outcome: Option<Outcome>, failure: Option<F
 
 fn show(output: EventsOutput, events: &[Event]) -> (String, String) {
     let (printer, captured) = Printer::capture();
-    let mut view = View::new(output, &printer);
+    let mut view = View::new(output, &printer, Pace::default());
     for event in events {
         view.event(event, &printer).unwrap();
     }
@@ -217,7 +218,7 @@ fn an_unchanged_stage_says_none_changed() {
 #[test]
 fn time_alone_breaks_a_silence() {
     let (printer, captured) = Printer::capture();
-    let mut view = View::new(EventsOutput::Plain, &printer);
+    let mut view = View::new(EventsOutput::Plain, &printer, Pace::default());
     view.event(&pending(1_000, "kserve", "kserve/denied/isvc", "connection\nrefused"), &printer).unwrap();
     view.tick(5_900, &printer).unwrap();
     assert_eq!(captured.talk(), "");
@@ -259,7 +260,10 @@ fn colour_changes_no_word() {
     let mut coloured = Plain::new(Palette::coloured(), Palette::coloured());
     for event in successful() {
         for (with, without) in coloured.event(&event).into_iter().zip(plain.event(&event)) {
-            let (Line::Talk(with) | Line::Data(with), Line::Talk(without) | Line::Data(without)) = (with, without) else { panic!() };
+            use Line::{Data, Passing, Talk};
+            let (Talk(with) | Passing(with) | Data(with), Talk(without) | Passing(without) | Data(without)) = (with, without) else {
+                panic!()
+            };
             assert_eq!(console::strip_ansi_codes(&with), without);
         }
     }

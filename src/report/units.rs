@@ -15,6 +15,12 @@ pub fn seconds(milliseconds: u64) -> String {
     }
 }
 
+/// A running time in whole seconds, `8s`, `1m 12s`, `1h 02m`: it never runs ahead.
+pub fn whole_seconds(milliseconds: u64) -> String {
+    let whole = milliseconds / 1000;
+    if whole < 60 { format!("{whole}s") } else { seconds(whole.saturating_mul(1000)) }
+}
+
 /// `812 B`, `34.0 MB`, decimal units as registries and disks use them.
 pub fn bytes(count: u64) -> String {
     const UNITS: [(&str, u64); 4] = [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
@@ -72,6 +78,7 @@ mod tests {
             assert_eq!(seconds(milliseconds), text);
         }
         assert_eq!(seconds(u64::MAX - 500), seconds(u64::MAX - 999));
+        assert_eq!([0, 59_999, 60_000, 72_900].map(whole_seconds), ["0s", "59s", "1m 00s", "1m 12s"]);
     }
 
     #[test]

@@ -116,18 +116,24 @@ async fn try_once(ctx: &Context, cluster: &Cluster, claimed: &NeverClaimed, obje
     } else {
         (None, cluster.find_version(path).await?)
     };
-    let mut body = claimed.strip(object, live.as_ref());
-    // No autoscaler of the stack goes to 0, and a field that is left out stays 0 for ever.
-    if scalable && live.as_ref().and_then(|live| live.pointer("/spec/replicas")).and_then(Value::as_i64) == Some(0) {
-        let ours = object.body.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1).max(1);
-        body.get_or_insert_with(|| object.whole().into_owned())["spec"]["replicas"] = ours.into();
-    }
-    let body = body.map_or_else(|| object.json().into_owned(), |body| body.to_string()).into_bytes();
+    let body = body(claimed, object, live.as_ref());
     if before.is_none() && has_node_ports(object) {
         cluster.create_ours(path, body.clone()).await?;
     }
     let now = cluster.apply(path, body).await?;
     Ok(before.is_none_or(|before| before != now))
+}
+
+/// What is sent, given what the server has now.
+pub(super) fn body(claimed: &NeverClaimed, object: &Object, live: Option<&Value>) -> Vec<u8> {
+    let mut body = claimed.strip(object, live);
+    // No autoscaler of the stack goes to 0, and a field that is left out stays 0 for ever.
+    let asleep = live.and_then(|live| live.pointer("/spec/replicas")).and_then(Value::as_i64) == Some(0);
+    if asleep && object.gvk.kind == "Deployment" {
+        let ours = object.body.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1).max(1);
+        body.get_or_insert_with(|| object.whole().into_owned())["spec"]["replicas"] = ours.into();
+    }
+    body.map_or_else(|| object.json().into_owned(), |body| body.to_string()).into_bytes()
 }
 
 /// A Service whose node ports we chose. It is made by a POST: a PATCH that makes it counts its ports as given out before the object is stored

@@ -3,6 +3,7 @@
 mod apply;
 mod checks;
 mod cluster;
+mod compare;
 mod component;
 mod context;
 mod create;
@@ -23,6 +24,7 @@ mod waiting;
 mod wake;
 
 pub use cluster::proxies;
+pub use compare::{Compared, Difference, compare};
 pub use context::Context;
 pub use engine_check::{connect, large_enough};
 pub use fetch::{goarch, manifests};

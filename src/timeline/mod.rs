@@ -4,12 +4,14 @@
 
 mod critical;
 mod gather;
+mod pace;
 mod read;
 mod runs;
 
 pub use critical::Link;
 pub use gather::timeline;
-pub use read::last_run;
+pub use pace::{Pace, Progress};
+pub use read::{last_run, pace};
 pub use runs::{Run, Sort, remember, runs};
 
 use serde::Serialize;

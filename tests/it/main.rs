@@ -5,6 +5,7 @@ mod layers;
 mod small;
 mod support;
 
+mod board;
 mod bomb;
 mod bundle;
 mod bundle_artifact;
@@ -25,6 +26,7 @@ mod kubeconfig;
 mod logs;
 mod parsers;
 mod plan;
+mod plan_drawings;
 mod predict;
 mod prefetch;
 mod proxy;

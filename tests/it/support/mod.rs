@@ -29,6 +29,7 @@ mod manifest_parts;
 pub mod manifests;
 mod portforward;
 mod ports;
+pub mod pty;
 pub mod registry;
 mod resources;
 mod routes;
