@@ -176,7 +176,9 @@ async fn administrator(ctx: &Context) -> Option<Cluster> {
     let port = node.host_port(API_PORT)?;
     let text = engine.exec_ok(&node.name, &["cat", "/etc/kubernetes/admin.conf"], LOOK_WITHIN).await.ok()?;
     let mut config: Value = yaml::parse(&text, "admin.conf").ok()?;
-    config["clusters"][0]["cluster"].as_object_mut()?.insert("server".into(), format!("https://127.0.0.1:{port}").into());
+    let server = config.pointer_mut("/clusters/0/cluster/server")?;
+    let scheme = server.as_str()?.split_once("://")?.0;
+    *server = format!("{scheme}://127.0.0.1:{port}").into();
     Cluster::from_texts(&[("admin.conf".into(), config.to_string())], None).await.ok()
 }
 

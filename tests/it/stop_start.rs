@@ -19,7 +19,7 @@ fn power(machine: &Machine) -> Vec<String> {
     let log = machine.engine.state().log.clone();
     let last = |request: &Logged| request.path.rsplit('/').next().unwrap_or_default().to_owned();
     log.iter()
-        .filter(|request| request.method == "POST" && request.path.starts_with("/containers/"))
+        .filter(|request| request.method == "POST" && request.path.starts_with("/containers/") && !request.path.contains("c0de000"))
         .map(last)
         .filter(|verb| ["stop", "start", "unpause"].contains(&verb.as_str()))
         .collect()

@@ -73,6 +73,15 @@ pub struct Exec {
 /// Images of the node: name → ID.
 pub type NodeImages = BTreeMap<String, String>;
 
+/// As kubeadm writes it, with the node's own address; the fake API server speaks plain HTTP.
+const ADMINISTRATOR: &str = r#"apiVersion: v1
+kind: Config
+clusters: [{name: here, cluster: {server: "http://here-control-plane:6443"}}]
+contexts: [{name: admin@here, context: {cluster: here, user: admin}}]
+current-context: admin@here
+users: [{name: admin, user: {token: secret}}]
+"#;
+
 /// What `argv` does to a node and answers, unless the test has scripted it.
 pub fn run(images: &mut NodeImages, argv: &[String], stdin: &[u8]) -> ExecAnswer {
     let has = |word: &str| argv.iter().any(|one| one == word);
@@ -83,6 +92,9 @@ pub fn run(images: &mut NodeImages, argv: &[String], stdin: &[u8]) -> ExecAnswer
         && script.contains("images tag")
     {
         return tag_pairs(images, pairs);
+    }
+    if has("/etc/kubernetes/admin.conf") {
+        return ExecAnswer::ok(ADMINISTRATOR);
     }
     if has("kubeadm") && has("check-expiration") {
         return ExecAnswer::ok(&certificates("2099-01-01T00:00:00Z", "2109-01-01T00:00:00Z"));

@@ -162,14 +162,25 @@ impl KindProgram {
         self.script("hold", "yes");
     }
 
+    /// `kind create cluster` waits, until [`KindProgram::release`], after the API server of its node answers.
+    pub fn hold_late(&self) {
+        self.script("late", "yes");
+    }
+
+    /// `kind create cluster` fails with this text after the API server of its node answers.
+    pub fn fail_late(&self, stderr: &str) {
+        self.script("fail-late", stderr);
+    }
+
     /// Those who wait go on.
     pub fn release(&self) {
         self.script("hold", "");
+        self.script("late", "");
     }
 
     /// Back to a program that works.
     pub fn heal(&self) {
-        for name in ["fail", "keep", "hang", "hold"] {
+        for name in ["fail", "keep", "hang", "hold", "late", "fail-late"] {
             self.script(name, "");
         }
     }
