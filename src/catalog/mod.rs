@@ -2,6 +2,7 @@
 
 pub mod embedded;
 mod error;
+pub mod lines;
 pub mod merge;
 mod object;
 mod overlay;
