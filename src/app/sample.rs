@@ -107,7 +107,11 @@ async fn apply(app: &App, arguments: &SampleApply) -> Result<Exit, Failure> {
     let ground = Ground::open(app).await?;
     let tell = |text: &str| app.printer.talk(text);
     let bench = ground.bench(&arguments.namespace, arguments.timeout, &app.cancel, &tell);
-    let applied = bench.apply(&sample).await?;
+    let again = format!(
+        "`quickstart sample apply {0} -n {1}` goes on, `quickstart sample delete {0} -n {1}` takes it away",
+        sample.name, arguments.namespace
+    );
+    let applied = bench.apply(&sample).await.map_err(|failure| interrupted(failure, &again))?;
     let took_ms = u64::try_from(applied.took.as_millis()).unwrap_or(u64::MAX);
     match arguments.output {
         TextOutput::Json => app.data(&document(&json!({"version": 1, "sample": sample.name, "namespace": arguments.namespace,
@@ -122,6 +126,11 @@ async fn apply(app: &App, arguments: &SampleApply) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Ok)
+}
+
+/// After Ctrl-C another step is the next one than after that of `up`.
+fn interrupted(failure: Failure, hint: &str) -> Failure {
+    if failure.exit == Exit::Interrupted { failure.hint(hint) } else { failure }
 }
 
 /// The command that one would type after an apply.
@@ -174,7 +183,8 @@ async fn test(app: &App, arguments: &SampleTest) -> Result<Exit, Failure> {
         Ok(proven) => proven,
         Err(failure) => {
             let left = deleted.err().map(|left| format!("; and it was not taken away: {}", left.what)).unwrap_or_default();
-            return Err(Failure { what: format!("{}{left}", failure.what), ..failure });
+            let failure = Failure { what: format!("{}{left}", failure.what), ..failure };
+            return Err(interrupted(failure, "what was made for the test is gone; run it again at any time"));
         }
     };
     deleted?;

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::small::{Machine, refused};
-use crate::support::workloads::Trouble;
+use crate::small::{Machine, refused, signal};
+use crate::support::{sandbox::eventually, workloads::Trouble};
 
 const SERVICES: &str = "/apis/serving.kserve.io/v1beta1/namespaces/samples/inferenceservices";
 
@@ -191,4 +191,19 @@ async fn init_writes_a_predictor() {
     assert_eq!(output.stdout, "my-model/model.py\nmy-model/Dockerfile\nmy-model/inferenceservice.yaml\n");
     assert!(output.stderr.contains("quickstart image load dev.local/my-model:1"), "{}", output.text());
     refused(machine.quickstart(&["sample", "init", "my-model"]).await, 2, "USAGE");
+}
+
+/// Ctrl-C in the middle of a test: what was made for it goes all the same.
+#[tokio::test]
+async fn an_interrupted_test_is_taken_away_too() {
+    let machine = Machine::up_and_running().await;
+    machine.server.trouble("sample-test-sklearn-iris/sklearn-iris", Trouble::NeverReady);
+    let run = machine.spawn(&["sample", "test", "sklearn-iris"]);
+    let there =
+        || machine.server.world().find("serving.kserve.io", "inferenceservices", "sample-test-sklearn-iris", "sklearn-iris").is_some();
+    eventually("the InferenceService is there", there).await;
+    signal(&run, rustix::process::Signal::INT);
+    let output = refused(machine.finish(run, &["sample", "test"]).await, 130, "INTERRUPTED");
+    assert!(output.stderr.contains("run it again at any time"), "{}", output.text());
+    assert_eq!(left(&machine, "sample-test-sklearn-iris"), Vec::<String>::new());
 }
