@@ -22,6 +22,7 @@ pub mod predict;
 pub mod registry;
 pub mod report;
 pub mod rules;
+pub mod sample;
 pub mod serve;
 pub mod stages;
 pub mod state;

@@ -7,11 +7,13 @@ mod config;
 mod doctor;
 mod down;
 mod forward;
+mod image;
 mod join;
 mod logs;
 mod plan;
 mod predict;
 mod reset;
+mod sample;
 mod serve;
 mod session;
 mod start;
@@ -93,6 +95,8 @@ async fn dispatch(app: &App) -> Result<Exit, Failure> {
         Verb::Down(arguments) => down::run(app, arguments).await,
         Verb::Status(arguments) => status::run(app, arguments).await,
         Verb::Predict(arguments) => predict::run(app, arguments).await,
+        Verb::Sample(command) => Box::pin(sample::run(app, command)).await,
+        Verb::Image(command) => image::run(app, command).await,
         Verb::Timeline(arguments) => timeline::run(app, arguments).await,
         Verb::Plan(arguments) => plan::run(app, arguments).await,
         Verb::Forward(command) => forward::run(app, command).await,
@@ -148,6 +152,8 @@ fn wants_json(cli: &Cli) -> bool {
         Verb::Timeline(timeline) => timeline.output == crate::cli::TimelineOutput::Json,
         Verb::Plan(plan) => plan.output == PlanOutput::Json,
         Verb::Predict(predict) => predict.output == TextOutput::Json,
+        Verb::Sample(command) => sample::wants_json(command),
+        Verb::Image(crate::cli::ImageCommand::Load(load)) => load.output == TextOutput::Json,
         Verb::Bundle(BundleCommand::Inspect(inspect)) => inspect.output == TableOutput::Json,
         Verb::Bundle(BundleCommand::Diff(diff)) => diff.output == TableOutput::Json,
         Verb::Config(crate::cli::ConfigCommand::Show(show)) => show.output == TableOutput::Json,

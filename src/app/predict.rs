@@ -6,20 +6,18 @@ use super::session;
 use crate::app::App;
 use crate::catalog::embedded;
 use crate::cli::{self, Predict, TextOutput};
+use crate::config::ClusterPaths;
 use crate::error::{Exit, Failure};
 use crate::forward::{self, Alive, Service};
+use crate::health::interrupted;
 use crate::plan::host;
-use crate::predict::{Protocol, Request, body};
-use crate::report::values;
+use crate::predict::{self, Load, Protocol, Request, body};
+use crate::report::{document, load_text, values};
+use crate::state::State;
 
 pub(super) async fn run(app: &App, arguments: &Predict) -> Result<Exit, Failure> {
     let (state, paths) = session::existing(app)?;
-    let tunnel = || forward::list(&paths).into_iter().find(|tunnel| tunnel.service == Service::ingress().to_string());
-    let tunnel = || tunnel().filter(|tunnel| tunnel.state == Alive::Running).map(|tunnel| tunnel.record.port);
-    let port = state.port.or_else(tunnel).ok_or_else(|| {
-        Failure::new("NO_INGRESS", Exit::Prerequisite, "this cluster has no port on localhost")
-            .hint("`quickstart forward start` opens one, and prints a curl line")
-    })?;
+    let port = way_in(&state, &paths)?;
     let path = format!("/apis/serving.kserve.io/v1beta1/namespaces/{}/inferenceservices/{}", arguments.namespace, arguments.service);
     let live = session::cluster(&paths).await?.find(&path).await?.ok_or_else(|| {
         Failure::new(
@@ -35,12 +33,47 @@ pub(super) async fn run(app: &App, arguments: &Predict) -> Result<Exit, Failure>
         cli::Protocol::V2 => Protocol::V2,
     };
     let request = Request { name: arguments.service.clone(), host, port, protocol, body: body(&input(arguments).await?, protocol) };
+    if let Some(requests) = arguments.repeat {
+        return repeat(app, arguments, &request, requests).await;
+    }
     let answer = request.send().await?;
     match arguments.output {
         TextOutput::Json => app.data(&answer.to_string())?,
         TextOutput::Text => app.data(&values(&answer))?,
     }
     Ok(Exit::Ok)
+}
+
+/// The port of localhost that leads to the gateway: mapped, or a tunnel's.
+pub(super) fn way_in(state: &State, paths: &ClusterPaths) -> Result<u16, Failure> {
+    let tunnel = || forward::list(paths).into_iter().find(|tunnel| tunnel.service == Service::ingress().to_string());
+    let tunnel = || tunnel().filter(|tunnel| tunnel.state == Alive::Running).map(|tunnel| tunnel.record.port);
+    state.port.or_else(tunnel).ok_or_else(|| {
+        Failure::new("NO_INGRESS", Exit::Prerequisite, "this cluster has no port on localhost")
+            .hint("`quickstart forward start` opens one, and prints a curl line")
+    })
+}
+
+/// The same request many times. What failed is told after the sum, which scripts want also then.
+async fn repeat(app: &App, arguments: &Predict, request: &Request, requests: u32) -> Result<Exit, Failure> {
+    let load = Load { requests: requests as usize, parallel: usize::from(arguments.parallel), within: None };
+    let (summary, failed) = predict::load(request, load, &app.cancel).await?;
+    match arguments.output {
+        TextOutput::Json => app.data(&document(&summary)?)?,
+        TextOutput::Text => app.data(load_text(&summary).trim_end())?,
+    }
+    if app.cancel.is_cancelled() {
+        return Err(interrupted().cause(format!("{} of {requests} requests were made", summary.requests)));
+    }
+    match failed {
+        None => Ok(Exit::Ok),
+        Some(error) => {
+            let failure = Failure::from(error);
+            let what = format!("{} of {} predictions failed", summary.errors, summary.requests);
+            let cause = failure.cause.clone().unwrap_or(failure.what);
+            Err(Failure { what, cause: Some(cause), ..failure })
+        }
+    }
 }
 
 /// The request's body: the demo's two rows where no file is named; `-` is standard input.

@@ -3,6 +3,7 @@
 pub mod embedded;
 mod error;
 mod fields;
+pub mod lines;
 pub mod merge;
 mod object;
 mod overlay;

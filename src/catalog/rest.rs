@@ -64,6 +64,7 @@ const BUILT_IN: &[(&str, &str, &str, bool)] = &[
 /// Custom kinds that we name ourselves (checks, the demo) even where no CRD file has been read.
 const OURS: &[(&str, &str, &str, bool)] = &[
     ("serving.kserve.io", "InferenceService", "inferenceservices", true),
+    ("serving.kserve.io", "InferenceGraph", "inferencegraphs", true),
     ("serving.kserve.io", "ClusterServingRuntime", "clusterservingruntimes", false),
     ("cert-manager.io", "Issuer", "issuers", true),
     ("cert-manager.io", "Certificate", "certificates", true),

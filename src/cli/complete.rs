@@ -22,6 +22,8 @@ pub struct Names {
     pub clusters: Vec<String>,
     /// InferenceServices that come with the program.
     pub samples: Vec<String>,
+    /// Samples that `sample` knows.
+    pub ready_made: Vec<String>,
     /// Namespaces of models.
     pub namespaces: Vec<String>,
 }
@@ -51,14 +53,18 @@ pub fn complete(shell: &str, words: Vec<OsString>, directory: &Path, names: Name
 }
 
 fn with(names: Names) -> Command {
-    let Names { clusters, samples, namespaces } = names;
+    let Names { clusters, samples, ready_made, namespaces } = names;
     let among = |arg: Arg, values: &[String]| {
         let values = values.to_vec();
         arg.add(ArgValueCandidates::new(move || values.iter().map(CompletionCandidate::new).collect()))
     };
     let model = |verb: Command| verb.mut_arg("service", |arg| among(arg, &samples)).mut_arg("namespace", |arg| among(arg, &namespaces));
+    let of_sample = |verb: Command| verb.mut_arg("sample", |arg| among(arg, &ready_made));
     Cli::command()
         .mut_arg("name", |arg| among(arg, &clusters))
         .mut_subcommand("predict", model)
+        .mut_subcommand("sample", |sample| {
+            ["show", "apply", "delete", "test"].iter().fold(sample, |sample, verb| sample.mut_subcommand(verb, of_sample))
+        })
         .mut_subcommand("doctor", |doctor| doctor.mut_subcommand("route", model))
 }

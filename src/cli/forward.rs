@@ -107,7 +107,7 @@ impl FromStr for ServicePort {
 }
 
 /// RFC 1123 label: it becomes a part of an API path.
-fn is_label(text: &str) -> bool {
+pub(super) fn is_label(text: &str) -> bool {
     let body = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     (1..=63).contains(&text.len()) && text.bytes().all(body) && !text.starts_with('-') && !text.ends_with('-')
 }

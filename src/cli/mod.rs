@@ -10,6 +10,7 @@ mod down;
 mod duration;
 mod forward;
 mod help;
+mod image;
 mod lifecycle;
 mod logs;
 mod output;
@@ -17,6 +18,7 @@ mod pages;
 mod parse;
 mod plan;
 mod predict;
+mod sample;
 mod serve;
 mod status;
 mod timeline;
@@ -35,6 +37,7 @@ pub use doctor::{Doctor, DoctorRoute, DoctorWay};
 pub use down::Down;
 pub use duration::{Span, parse_duration};
 pub use forward::{Detached, ForwardCommand, ForwardRun, ForwardStart, ForwardStatus, ForwardStop, ServicePort};
+pub use image::{ImageCommand, ImageLoad};
 pub use lifecycle::{Reset, Start, Stop};
 pub use logs::Logs;
 pub use output::{DoctorOutput, EventsOutput, Forward, PlanOutput, Profile, Protocol, TableOutput, TextOutput};
@@ -42,6 +45,7 @@ pub use pages::man;
 pub use parse::{Halt, parse};
 pub use plan::Plan;
 pub use predict::Predict;
+pub use sample::{SampleApply, SampleCommand, SampleDecide, SampleDelete, SampleInit, SampleLint, SampleList, SampleShow, SampleTest};
 pub use serve::{Listen, Serve};
 pub use status::Status;
 pub use timeline::{Timeline, TimelineOutput};
@@ -104,6 +108,12 @@ pub enum Verb {
     Status(Status),
     /// Ask a model for a prediction through the gateway
     Predict(Predict),
+    /// Ready-made InferenceServices, each with a proof
+    #[command(subcommand, arg_required_else_help = true)]
+    Sample(SampleCommand),
+    /// Images for the cluster's nodes
+    #[command(subcommand, arg_required_else_help = true)]
+    Image(ImageCommand),
     /// Show how the last run went: when each stage was at work, what it waited for, what bounded it
     Timeline(Timeline),
     /// Show what `up` would do, in what order; touches nothing

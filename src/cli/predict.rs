@@ -16,11 +16,17 @@ pub struct Predict {
     #[arg(short, long, value_name = "NS", default_value = "kserve-test")]
     pub namespace: String,
     /// The request's body as JSON; `-` reads it from stdin [default: two rows of the iris data]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, visible_alias = "file", value_name = "FILE")]
     pub input: Option<PathBuf>,
     /// Prediction protocol
     #[arg(long, value_enum, default_value_t, value_name = "PROTOCOL")]
     pub protocol: Protocol,
+    /// Ask so many times, and sum up: latencies, errors, which answer came how often
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub repeat: Option<u32>,
+    /// With --repeat: so many requests at once
+    #[arg(long, value_name = "N", requires = "repeat", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub parallel: u16,
     /// Form of the answer
     #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     pub output: TextOutput,

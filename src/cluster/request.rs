@@ -40,7 +40,9 @@ struct ResourceVersion {
 /// A list of which only names matter.
 #[derive(Debug, serde::Deserialize)]
 struct Names {
-    items: Vec<Item>,
+    /// `null` where there is none: so an API server 1.34 writes an empty list of a custom resource's metadata.
+    #[serde(default)]
+    items: Option<Vec<Item>>,
 }
 
 #[derive(Debug, serde::Deserialize)]
@@ -139,7 +141,12 @@ impl Cluster {
         let list = self.asked::<Names>(format!("list {}", short(collection)), "GET", collection, ("application/json", NAMES), Vec::new());
         match list.await {
             Ok(list) => {
-                let staying = list.items.into_iter().map(|item| item.metadata).filter(|metadata| metadata.deletion_timestamp.is_none());
+                let staying = list
+                    .items
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|item| item.metadata)
+                    .filter(|metadata| metadata.deletion_timestamp.is_none());
                 Ok(staying.map(|metadata| metadata.name).collect())
             }
             Err(error) if error.is_not_found() => Ok(BTreeSet::new()),
@@ -270,4 +277,17 @@ fn short(path: &str) -> String {
 
 fn escape(selector: &str) -> String {
     selector.replace('%', "%25").replace('=', "%3D").replace(',', "%2C").replace(' ', "%20")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A namespace without InferenceServices was an API server that does not answer: "invalid type: null, expected a sequence".
+    #[test]
+    fn an_empty_list_of_metadata_has_no_items_at_all() {
+        for text in [r#"{"items": null}"#, "{}", r#"{"items": []}"#] {
+            assert!(serde_json::from_str::<Names>(text).unwrap().items.unwrap_or_default().is_empty(), "{text}");
+        }
+    }
 }

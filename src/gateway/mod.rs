@@ -97,28 +97,45 @@ pub async fn answers(port: u16) -> Result<(), GatewayError> {
 
 /// A POST with a Host header; the answer as JSON.
 pub async fn post(port: u16, host: &str, path: &str, body: &Value) -> Result<Value, GatewayError> {
-    let address = format!("127.0.0.1:{port}");
-    let mut response = client()?
-        .post(format!("http://{address}{path}"))
-        .header("host", host)
-        .header("content-type", "application/json")
-        .body(body.to_string())
-        .send()
-        .await
-        .map_err(|error| unreachable(&address, &error))?;
-    let status = response.status().as_u16();
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&address, &error))? {
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() > MAX_ANSWER {
-            break;
+    Caller::new()?.post(port, host, path, body).await
+}
+
+/// Somebody who asks more than once, over the same connections.
+#[derive(Clone, Debug)]
+pub struct Caller(reqwest::Client);
+
+impl Caller {
+    /// Without connections yet.
+    pub fn new() -> Result<Self, GatewayError> {
+        client().map(Self)
+    }
+
+    /// As [`post`].
+    pub async fn post(&self, port: u16, host: &str, path: &str, body: &Value) -> Result<Value, GatewayError> {
+        let address = format!("127.0.0.1:{port}");
+        let mut response = self
+            .0
+            .post(format!("http://{address}{path}"))
+            .header("host", host)
+            .header("content-type", "application/json")
+            .body(body.to_string())
+            .send()
+            .await
+            .map_err(|error| unreachable(&address, &error))?;
+        let status = response.status().as_u16();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&address, &error))? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() > MAX_ANSWER {
+                break;
+            }
         }
+        let text = String::from_utf8_lossy(&bytes);
+        if status != 200 {
+            return Err(GatewayError::Status { host: host.to_owned(), status, body: beginning(&text) });
+        }
+        serde_json::from_str(&text).map_err(|_| GatewayError::NotJson { host: host.to_owned(), body: beginning(&text) })
     }
-    let text = String::from_utf8_lossy(&bytes);
-    if status != 200 {
-        return Err(GatewayError::Status { host: host.to_owned(), status, body: beginning(&text) });
-    }
-    serde_json::from_str(&text).map_err(|_| GatewayError::NotJson { host: host.to_owned(), body: beginning(&text) })
 }
 
 fn beginning(text: &str) -> String {

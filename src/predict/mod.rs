@@ -1,12 +1,18 @@
 //! A prediction as `quickstart predict` makes it: protocol v1 or v2, through the gateway.
 
+mod load;
+
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::Failure;
 use crate::gateway;
 
+pub use load::{Load, Summary, load};
+
 /// Which inference protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// `POST /v1/models/NAME:predict` with `instances`.
     V1,
@@ -65,6 +71,15 @@ pub fn body(input: &Value, protocol: Protocol) -> Value {
         }
         _ => input.clone(),
     }
+}
+
+/// What a model said, without the envelope of either protocol: `predictions`, or the data of the one output.
+pub fn said(answer: &Value) -> &Value {
+    let data = || match answer.get("outputs")?.as_array()?.as_slice() {
+        [output] => output.get("data"),
+        _ => None,
+    };
+    answer.get("predictions").or_else(data).unwrap_or(answer)
 }
 
 #[cfg(test)]

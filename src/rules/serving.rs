@@ -2,7 +2,7 @@
 
 use super::sign::{Sign, Source};
 use super::{Rule, named};
-use crate::error::Exit::{Deadline, Degraded, NotRunning, Prerequisite, StageFailed};
+use crate::error::Exit::{Deadline, Degraded, NotRunning, Prerequisite, StageFailed, Usage};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -92,5 +92,30 @@ pub(super) const RULES: &[Rule] = &[
         "its last words are in forward.log of the cluster's state folder",
     ),
     named("FORWARD_NO_POD", &[Degraded], "no ready pod stands behind the service", "`quickstart status` says why"),
+    named("SAMPLE_UNKNOWN", &[Usage], "there is no sample of that name", "`quickstart sample list` shows them"),
+    named(
+        "SAMPLE_PROFILE",
+        &[Prerequisite],
+        "a sample needs another profile than the cluster has",
+        "`quickstart --name OTHER up --profile serverless` makes a cluster for it beside this one",
+    ),
+    named(
+        "SAMPLE_NAME_TAKEN",
+        &[Prerequisite],
+        "a sample would overwrite or delete something that is not its own",
+        "take another namespace with -n",
+    ),
+    named(
+        "SAMPLE_UNPROVEN",
+        &[StageFailed],
+        "a sample runs and does not do what it promises",
+        "`quickstart sample test NAME --keep` leaves it there to be looked at",
+    ),
+    named(
+        "CANARY_MISSING",
+        &[Prerequisite],
+        "an InferenceService has no canary to promote or to roll back",
+        "`quickstart sample apply canary` makes one; your own gets one by `canaryTrafficPercent` beside a changed model",
+    ),
     named("NO_INGRESS", &[Prerequisite], "the cluster has no port on localhost", "`quickstart forward start` opens one"),
 ];

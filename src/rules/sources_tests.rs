@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::error::Exit;
 
-/// Words in capitals that are no error IDs: variables, methods, protocols and types that a driver names, a registry's own error codes, the beginning of two IDs. Those of `config` are skipped with their files.
+/// Words in capitals that are no error IDs: variables, methods, protocols and types that a driver names, a registry's own error codes, keys of a Secret, placeholders of samples, the beginning of two IDs. Those of `config` are skipped with their files.
 const OTHER_WORDS: &[&str] = &[
     "DOCKER_HOST",
     "DOCKER_CONTEXT",
@@ -23,6 +23,12 @@ const OTHER_WORDS: &[&str] = &[
     "BLOB_UNKNOWN",
     "MANIFEST_UNKNOWN",
     "UNSUPPORTED",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "BASE_OF_KSERVE",
+    "IMAGE",
+    "MODEL",
+    "NAMESPACE",
 ];
 const NAMES_OF_VARIABLES: &[&str] =
     &["config/environment.rs", "config/paths.rs", "doctor/holders.rs", "report/style.rs", "logs/redact/shapes.rs"];

@@ -1,6 +1,11 @@
 //! Definitions go in as soon as the API server answers, while kubeadm still has things to do.
 
-use crate::{small::Machine, support::sandbox::eventually};
+use rustix::process::Signal;
+
+use crate::{
+    small::{Machine, signal},
+    support::sandbox::eventually,
+};
 
 /// What makes pods waits for kind's end, definitions do not; a kubeconfig is written after it.
 #[tokio::test]
@@ -42,8 +47,7 @@ async fn it_can_be_stopped_meanwhile() {
     machine.kind.hold_late();
     let run = machine.start(&["-o", "json"]);
     eventually("definitions are there", || !machine.server.writes().is_empty()).await;
-    let pid = rustix::process::Pid::from_raw(i32::try_from(run.id().unwrap()).unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    signal(&run, Signal::INT);
     let output = run.wait_with_output().await.unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
     machine.kind.heal();

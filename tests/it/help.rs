@@ -11,9 +11,10 @@ async fn help_lists_verbs_and_exit_codes() {
     let machine = Sandbox::new().await;
     let help = machine.quickstart(&["--help"]).await.expect(0);
     assert!(help.stderr.is_empty());
-    for verb in
-        ["up", "stop", "start", "reset", "down", "status", "predict", "plan", "forward", "bundle", "serve", "doctor", "logs", "version"]
-    {
+    for verb in [
+        "up", "stop", "start", "reset", "down", "status", "predict", "sample", "image", "plan", "forward", "bundle", "serve", "doctor",
+        "logs", "version",
+    ] {
         assert!(help.stdout.lines().any(|line| line.trim_start().starts_with(verb)), "{verb} is missing:\n{}", help.stdout);
     }
     let codes = help.stdout.split("Exit codes:").nth(1).unwrap();

@@ -45,7 +45,7 @@ async fn purge_takes_them_away() {
 #[tokio::test]
 async fn they_can_be_switched_off() {
     let mut machine = Machine::new().await;
-    machine.set("QUICKSTART_KEEP_IMAGES", "false");
+    machine.env("QUICKSTART_KEEP_IMAGES", "false");
     machine.up(&[]).await.expect(0);
     assert!(machine.engine.state().volumes.is_empty() && told(&machine).is_empty());
     assert!(!machine.kind.config("quickstart").contains("extraMounts"));

@@ -25,6 +25,7 @@ const ORDER: &[&str] = &[
     "engine",
     "lifecycle",
     "predict",
+    "sample",
     "status",
     "doctor",
     "logs",

@@ -62,3 +62,32 @@ async fn wrong_names_and_wrong_input() {
     let machine = Machine::new().await;
     refused(machine.quickstart(&["predict"]).await, 6, "NOT_RUNNING");
 }
+
+/// Many requests: the sum for people and for programs, each answer with its count; `--file` is `--input`.
+#[tokio::test]
+async fn many_predictions_are_summed_up() {
+    let machine = Machine::up_and_running().await;
+    let sum = machine.quickstart(&["predict", "--repeat", "40", "--parallel", "4", "-o", "json"]).await.expect(0).json();
+    assert_eq!((&sum["requests"], &sum["errors"], &sum["answers"]["[1,1]"]), (&json!(40), &json!(0), &json!(40)));
+    let of = |name: &str| sum[name].as_f64().unwrap();
+    assert!(of("p50_ms") <= of("p95_ms") && of("p95_ms") <= of("p99_ms") && of("p99_ms") <= of("max_ms"), "{sum}");
+    let file = machine.home().join("one.json");
+    fs_err::write(&file, r#"{"instances": [[1, 2, 3, 4]]}"#).unwrap();
+    let text = machine.quickstart(&["predict", "--file", &file.display().to_string(), "--repeat", "3"]).await.expect(0).stdout;
+    assert!(text.contains("answer    3 × [1]\n") && text.contains("p99 "), "{text}");
+}
+
+/// The sum is told although some requests failed; then the first of them, with its ID.
+#[tokio::test]
+async fn a_prediction_among_many_that_fails() {
+    let machine = Machine::up_and_running().await;
+    machine.gateway.answer_next(500, json!({"error": "ValueError: X has 3 features"}));
+    let output = machine.quickstart(&["predict", "--repeat", "5"]).await.expect(4);
+    assert!(output.stdout.contains("errors    1\n"), "{}", output.text());
+    assert!(
+        output.stderr.contains("error[PREDICTION_FAILED]: 1 of 5 predictions failed") && output.stderr.contains("X has 3 features"),
+        "{}",
+        output.text()
+    );
+    refused(machine.quickstart(&["predict", "--parallel", "5"]).await, 2, "USAGE");
+}

@@ -165,8 +165,9 @@ fn inference_services(world: &mut World) {
             }
             _ => model,
         };
+        let components = revisions(world, &key, &object["spec"]["predictor"], up);
         world.edit(&key, "manager", |object| {
-            object["status"] = json!({"observedGeneration": object["metadata"]["generation"], "modelStatus": model, "conditions": conditions(&[
+            object["status"] = json!({"observedGeneration": object["metadata"]["generation"], "modelStatus": model, "components": components, "conditions": conditions(&[
                 ("IngressReady", up, reason, message), ("PredictorReady", up, reason, message), ("Ready", up, reason, message)])});
             if up {
                 object["status"]["url"] = json!(url);
@@ -174,10 +175,33 @@ fn inference_services(world: &mut World) {
         });
         if known && !matches!(trouble, Some(Trouble::Unready { .. } | Trouble::Model { .. })) {
             let template = json!({"metadata": {"labels": {"serving.kserve.io/inferenceservice": key.name, "component": "predictor", "app": format!("{}-predictor-00001", key.name)}},
-                "spec": {"containers": [{"name": "kserve-container", "image": "kserve/sklearnserver:v0.20.0"}, {"name": "queue-proxy", "image": "queue"}]}});
+                "spec": {"containers": [{"name": "kserve-container", "image": "kserve/sklearnserver:v0.20.0",
+                    "resources": object["spec"]["predictor"]["model"]["resources"]}, {"name": "queue-proxy", "image": "queue"}]}});
             workloads::pod(world, &key, &template, up, trouble.as_ref(), None);
         }
     }
+}
+
+/// The traffic of a predictor's revisions: a change of anything but the share makes one, and the one before keeps what the share leaves.
+fn revisions(world: &mut World, key: &Key, predictor: &Value, up: bool) -> Value {
+    let mut template = predictor.clone();
+    let percent = template.as_object_mut().and_then(|fields| fields.remove("canaryTrafficPercent")).and_then(|percent| percent.as_u64());
+    let (known, rolled_out) = world.revisions.entry(format!("{}/{}", key.namespace, key.name)).or_default();
+    if known.last() != Some(&template) {
+        known.push(template);
+    }
+    let newest = known.len() - 1;
+    if percent.is_none() && up {
+        *rolled_out = newest;
+    }
+    let name = |at: usize| format!("{}-predictor-{:05}", key.name, at + 1);
+    let traffic = match percent {
+        Some(percent) if *rolled_out != newest => json!([{"revisionName": name(newest), "percent": percent, "latestRevision": true},
+            {"revisionName": name(*rolled_out), "percent": 100 - percent, "tag": "prev"}]),
+        _ => json!([{"revisionName": name(newest), "percent": 100, "latestRevision": true}]),
+    };
+    let ready = if up { name(newest) } else { String::new() };
+    json!({"predictor": {"latestCreatedRevision": name(newest), "latestReadyRevision": ready, "traffic": traffic}})
 }
 
 /// KServe without Knative, as its configuration says.

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use super::{
     api_server::{ApiServer, workloads::condition},
     components,
+    store::{Key, World},
     wire::{self, Got, Reply},
 };
 
@@ -25,6 +26,7 @@ struct Inner {
     inside: tokio::sync::Mutex<Option<SocketAddr>>,
     requests: Mutex<Vec<(String, String, u16)>>,
     script: Mutex<Vec<(u16, Value)>>,
+    split: Mutex<u64>,
 }
 
 /// The gateway; clones are handles to the same one.
@@ -41,7 +43,7 @@ impl Gateway {
     /// A gateway that does not listen yet.
     pub fn new(port: Port) -> Self {
         let (up, inside) = (tokio::sync::Mutex::default(), tokio::sync::Mutex::default());
-        Self(Arc::new(Inner { port, up, inside, requests: Mutex::default(), script: Mutex::default() }))
+        Self(Arc::new(Inner { port, up, inside, requests: Mutex::default(), script: Mutex::default(), split: Mutex::default() }))
     }
 
     /// A gateway on a fixed port.
@@ -98,6 +100,19 @@ impl Gateway {
         self.0.script.lock().unwrap().push((code, body));
     }
 
+    /// What the model of this request says: by turns the new one's word and the one's before, as the traffic is split.
+    fn model(&self, world: &World, key: &Key) -> u64 {
+        let (known, rolled_out) = world.revisions.get(&format!("{}/{}", key.namespace, key.name)).cloned().unwrap_or_default();
+        let traffic = world.get(key).map(|object| object["status"]["components"]["predictor"]["traffic"].clone()).unwrap_or_default();
+        let percent = traffic[0]["percent"].as_u64().unwrap_or(100);
+        let mut turn = self.0.split.lock().unwrap();
+        *turn += 1;
+        let newest = *turn * percent / 100 != (*turn - 1) * percent / 100;
+        let model = known.get(if newest { known.len().saturating_sub(1) } else { rolled_out });
+        let second = model.is_some_and(|model| model.to_string().contains("/second/"));
+        if second { 11 } else { 1 }
+    }
+
     fn answer(&self, server: &ApiServer, got: &Got) -> (u16, Value) {
         let mut script = self.0.script.lock().unwrap();
         if !script.is_empty() {
@@ -115,7 +130,7 @@ impl Gateway {
         let (v1, v2) = (format!("/v1/models/{}:predict", key.name), format!("/v2/models/{}/infer", key.name));
         match (got.method.as_str(), got.path.as_str()) {
             ("POST", path) if path == v1 => match body["instances"].as_array() {
-                Some(rows) => (200, json!({"predictions": vec![1; rows.len()]})),
+                Some(rows) => (200, json!({"predictions": vec![self.model(&world, &key); rows.len()]})),
                 None => (400, json!({"error": "Expected \"instances\" to be a list"})),
             },
             ("POST", path) if path == v2 => {

@@ -46,5 +46,10 @@ mod wire;
 pub mod workloads;
 pub mod yaml;
 
+/// An archive of one image, as `docker save` writes it.
+pub fn archive_of(name: &str) -> Vec<u8> {
+    docker_archive::save(&[(docker_archive::Image::new(name, "amd64"), vec![name.to_owned()])])
+}
+
 mod selftest_api;
 mod selftest_machine;

@@ -95,6 +95,8 @@ fn as_asked(accept: &str, body: Value) -> Value {
     match (kind, body["items"].as_array()) {
         ("PartialObjectMetadataList", Some(items)) => {
             let items: Vec<Value> = items.iter().map(only).collect();
+            // As an API server 1.34 does it for custom resources.
+            let items = if items.is_empty() { Value::Null } else { json!(items) };
             json!({"apiVersion": "meta.k8s.io/v1", "kind": kind, "metadata": body["metadata"], "items": items})
         }
         ("PartialObjectMetadata", None) => only(&body),

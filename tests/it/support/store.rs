@@ -84,6 +84,8 @@ pub struct World {
     pub lag: BTreeMap<String, u32>,
     /// Logs of pods by container name.
     pub logs: BTreeMap<String, String>,
+    /// Revisions of each InferenceService as `namespace/name`: what its predictor was, and which of them was rolled out last.
+    pub revisions: BTreeMap<String, (Vec<Value>, usize)>,
     /// Domain that InferenceServices are said to have; empty: `example.com`.
     pub domain: String,
     /// The gateway's routes are of another domain, as after a change that net-istio has not seen.
@@ -101,6 +103,7 @@ impl World {
     pub fn reset(&mut self, cluster: &str) {
         self.objects.clear();
         self.lag.clear();
+        self.revisions.clear();
         cluster.clone_into(&mut self.cluster);
         if self.kubernetes.is_empty() {
             "v1.34.3".clone_into(&mut self.kubernetes);

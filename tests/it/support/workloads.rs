@@ -119,6 +119,10 @@ pub fn settle(world: &mut World) {
     for key in world.keys("apps", "deployments") {
         deployment(world, &key);
     }
+    for key in world.keys("batch", "jobs") {
+        let done = conditions(&[("Complete", true, "CompletionsReached", "")]);
+        world.edit(&key, "kube-controller-manager", |object| object["status"] = json!({"succeeded": 1, "conditions": done}));
+    }
     claims(world);
 }
 
