@@ -98,7 +98,7 @@ async fn dispatch(app: &App) -> Result<Exit, Failure> {
         Verb::Sample(command) => Box::pin(sample::run(app, command)).await,
         Verb::Image(command) => image::run(app, command).await,
         Verb::Timeline(arguments) => timeline::run(app, arguments).await,
-        Verb::Plan(arguments) => plan::run(app, arguments).await,
+        Verb::Plan(arguments) => Box::pin(plan::run(app, arguments)).await,
         Verb::Forward(command) => forward::run(app, command).await,
         Verb::Bundle(command) => bundle::run(app, command).await,
         Verb::Serve(arguments) => serve::run(app, arguments).await,

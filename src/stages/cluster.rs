@@ -71,7 +71,7 @@ async fn ours(ctx: &Context, node_image: &str, port: u16, cancel: &CancellationT
             let delete = kind.delete(name, &ctx.paths.kubeconfig);
             told(&ctx.events, &StageId::Cluster, "leftover", "kind deletes the half-made node", delete).await?;
         }
-        create::create(ctx, kind, node_image, port, cancel).await?;
+        Box::pin(create::create(ctx, kind, node_image, port, cancel)).await?;
         Found::Nothing
     };
     let nodes = unless_stopped(cancel, engine.nodes(name)).await?;

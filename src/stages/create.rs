@@ -75,7 +75,7 @@ pub(super) async fn create(ctx: &Context, kind: Kind, node_image: &str, port: u1
         };
         kind::configuration(&template, &wanted)
     };
-    let preparing = image_store::prepare(ctx, node_image);
+    let preparing = Box::pin(image_store::prepare(ctx, node_image));
     let mut store = told(&ctx.events, &StageId::Cluster, "images", "the node's image store is made", preparing).await?;
     let mut waiting = Waiting::new(&ctx.events, &StageId::Cluster, "kind");
     waiting.saw("kind starts");
@@ -86,7 +86,7 @@ pub(super) async fn create(ctx: &Context, kind: Kind, node_image: &str, port: u1
         // be on its way still, and make the node once more after this.
         ctx.events.note(format!("the kind of an earlier run was still making {name}: starting over"));
         kind.delete(name, &ctx.paths.kubeconfig).await?;
-        store = image_store::prepare(ctx, node_image).await?;
+        store = Box::pin(image_store::prepare(ctx, node_image)).await?;
         made = attempt(ctx, &kind, configuration(store.as_ref()), cancel).await?;
     }
     match made {

@@ -58,7 +58,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Carries out one stage. Whatever it waits for, it ends soon after `cancel`; only the stage that may have half a node to clean up ends in
 /// its own time.
 pub async fn run(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> Result<Ended, Failure> {
-    let working = carry_out(ctx, stage, cancel);
+    let working = Box::pin(carry_out(ctx, stage, cancel));
     if stage.id == StageId::Cluster || (stage.id == StageId::Nodes && ctx.is_making()) {
         return working.await;
     }

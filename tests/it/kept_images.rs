@@ -1,6 +1,6 @@
 //! Images outlive their cluster, and what goes wrong with that costs nobody a cluster.
 
-use crate::{small::Machine, support::docker_once::Stores};
+use crate::small::Machine;
 
 fn told(machine: &Machine) -> Vec<String> {
     let words = |line: &String| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
@@ -55,7 +55,7 @@ async fn they_can_be_switched_off() {
 #[tokio::test]
 async fn an_engine_that_cannot_gets_its_cluster_all_the_same() {
     let machine = Machine::new().await;
-    machine.engine.state().stores = Stores { elsewhere: true, ..Stores::default() };
+    machine.engine.state().stores.elsewhere = true;
     let output = machine.up(&[]).await.expect(0);
     assert!(output.stderr.contains("are not kept for the next one: `kept.sh prepare"), "{}", output.text());
     assert!(!machine.kind.config("quickstart").contains("extraMounts"));

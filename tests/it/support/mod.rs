@@ -16,7 +16,7 @@ mod docker_archive;
 pub mod docker_engine;
 mod docker_exec;
 mod docker_images;
-pub mod docker_once;
+mod docker_once;
 mod docker_views;
 mod endpoints;
 pub mod faults;
