@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# How fast, how small: `up` against the documented serial sequence, in one run on the same baked node image; then the rows of their own.
+# How fast, how small: `up` against the documented serial sequence, in one run; then the rows of their own. Both have their images at hand,
+# each in the best way that it has: the serial sequence a node image with everything baked in, `up` the small one and its kept images.
 # Nothing is asserted: the table has the goal beside what was measured, and target/bench.json holds all of it.
 #
 #   BENCH_RUNS=1 scripts/bench.sh
 #
-# The floor is what no order of the same steps could go below: `kind create` alone (the first step of the serial sequence, same image, same
-# pair) and, along the critical path of `up`, the controllers' own start-ups. Of each stage on that path this is its longest wait for a
-# check (`rollout/…`, `webhook/…`, `nodes/…`, `demo/…`, `ingress/…`), at most the stage's share of the path. Not counted, because they are
-# ours: kind as `up` runs it, engine-check, fetch, images, objects being sent, checks that were green at once, and gaps between stages. The
-# waits are those of the same run, with everything else that runs beside them: it says what `up` adds, not what an idle machine could do.
+# The floor is what no order of the same steps could go below: `kind create --wait` alone, of the small node image on the idle machine
+# (scripts/bench/load.sh), and, along the critical path of `up`, the controllers' own start-ups. Of each stage on that path this is its
+# longest wait for a check (`rollout/…`, `webhook/…`, `demo/…`, `ingress/…`), at most the stage's share of the path. Not counted, because
+# they are ours: kind as `up` runs it, engine-check, fetch, images, objects being sent, checks that were green at once, and gaps between
+# stages. The waits are those of the same run, with everything else that runs beside them: it says what `up` adds, not what an idle machine
+# could do.
 #
 # Loading is compared by scripts/bench/load.sh, whose head says what makes it fair. `serve` against nginx is scripts/serve-load.sh; where
 # nginx cannot be had the row says so.
@@ -40,7 +42,7 @@ trap clean_up EXIT
 trap 'exit 130' INT TERM
 
 case $RUNS in '' | *[!0-9]* | 0) fail 2 "BENCH_RUNS is a number of pairs, 1 or more, not $RUNS" ;; esac
-say "bench: program, lab's bundle and baked node image first, then $RUNS pair(s) of about 4 minutes, then about 8 minutes more"
+say "bench: program, lab's bundle and baked node image first, then about 6 minutes of loading, $RUNS pair(s) of about 4 minutes, and 4 minutes more"
 build_program
 lab engine
 need docker jq curl awk wrk
@@ -106,7 +108,7 @@ gone() { # CLUSTER: with what is remembered of it
 }
 ours() { # NUMBER: with an empty cache; the second run on the healthy cluster has what the first one left
   say "pair $1: quickstart up"
-  up "up-$1" cache bench-up --bundle "$LAB_BUNDLE" --node-image "$NODE_IMAGE"
+  up "up-$1" cache bench-up --bundle "$LAB_BUNDLE"
   say "pair $1: a second up"
   up "second-$1" cache bench-up
   if [ ! -e "$WORK/forward.json" ]; then
@@ -116,6 +118,24 @@ ours() { # NUMBER: with an empty cache; the second run on the healthy cluster ha
   fi
   gone bench-up
 }
+
+say "up with the small node image: images are loaded from the bundle"
+cat "$LAB_BUNDLE" >/dev/null
+QUICKSTART_KEEP_IMAGES=false up load cache bench-load --bundle "$LAB_BUNDLE"
+gone bench-load
+
+say "kind load image-archive of the same groups, one after the other"
+# shellcheck disable=SC2046
+"$ROOT/scripts/bench/load.sh" "$LAB_BUNDLE" "$WORK/prepared/kind" "$WORK/prepared/kind.yaml" bench-kind "$WORK/groups" \
+  $(jq -r '.stages[].stage | select(startswith("images/")) | ltrimstr("images/")' "$WORK/load.json") >"$WORK/kind-load.json" 2>"$WORK/log" ||
+  { tail -n 20 "$WORK/log" >&2; fail 1 "kind could not load the archives"; }
+set_aside bench-kind
+rm -rf "$WORK/groups"
+
+say "images are kept: up and down with the small node image"
+up filled cache bench-load --bundle "$LAB_BUNDLE"
+QUICKSTART_STATE_DIR=$WORK/state QUICKSTART_CACHE_DIR=$WORK/cache KUBECONFIG=$WORK/kubeconfig "$PROGRAM" --name bench-load down >"$WORK/log" 2>&1 ||
+  { tail -n 5 "$WORK/log" >&2; fail 1 "\`down\` failed"; }
 
 warm
 for number in $(seq "$RUNS"); do
@@ -129,22 +149,13 @@ for number in $(seq "$RUNS"); do
   fi
 done
 
-say "up with the small node image: images are loaded from the bundle"
-cat "$LAB_BUNDLE" >/dev/null
-up load cache bench-load --bundle "$LAB_BUNDLE"
-gone bench-load
-
-say "kind load image-archive of the same groups, one after the other"
-# shellcheck disable=SC2046
-"$ROOT/scripts/bench/load.sh" "$LAB_BUNDLE" "$WORK/prepared/kind" "$WORK/prepared/kind.yaml" bench-kind "$WORK/groups" \
-  $(jq -r '.stages[].stage | select(startswith("images/")) | ltrimstr("images/")' "$WORK/load.json") >"$WORK/kind-load.json" 2>"$WORK/log" ||
-  { tail -n 20 "$WORK/log" >&2; fail 1 "kind could not load the archives"; }
-set_aside bench-kind
-rm -rf "$WORK/groups"
+say "up with the baked node image: the other way to have images at hand"
+QUICKSTART_KEEP_IMAGES=false up baked cache bench-up --bundle "$LAB_BUNDLE" --node-image "$NODE_IMAGE"
+gone bench-up
 
 # Last, because it takes a node away: what comes after that on ext4 is slower (see set_aside).
 say "reset"
-up before-reset cache bench-up --bundle "$LAB_BUNDLE" --node-image "$NODE_IMAGE"
+up before-reset cache bench-up --bundle "$LAB_BUNDLE"
 sync
 began=$(now)
 QUICKSTART_STATE_DIR=$WORK/state QUICKSTART_CACHE_DIR=$WORK/cache KUBECONFIG=$WORK/kubeconfig "$PROGRAM" --name bench-up reset --yes >"$WORK/log" 2>&1 ||
@@ -170,13 +181,13 @@ fi
 mkdir -p "$(dirname "$RESULT")"
 jq -n --argjson runs "$(for number in $(seq "$RUNS"); do jq -n --slurpfile serial "$WORK/serial-$number.json" --slurpfile up "$WORK/up-$number.json" \
   --slurpfile second "$WORK/second-$number.json" '{serial: $serial[0], up: $up[0], second_up: $second[0]}'; done | jq -s .)" \
-  --slurpfile load "$WORK/load.json" --slurpfile kind_load "$WORK/kind-load.json" --slurpfile serve "$WORK/serve.json" --slurpfile forward "$WORK/forward.json" --arg help "$help_ms" --arg reset "$reset_ms" --arg bytes "$(wc -c <"$PROGRAM")" \
+  --slurpfile load "$WORK/load.json" --slurpfile baked "$WORK/baked.json" --slurpfile kind_load "$WORK/kind-load.json" --slurpfile serve "$WORK/serve.json" --slurpfile forward "$WORK/forward.json" --arg help "$help_ms" --arg reset "$reset_ms" --arg bytes "$(wc -c <"$PROGRAM")" \
   --arg at "$(date -u +%FT%TZ)" --arg commit "$(git -C "$ROOT" rev-parse --short HEAD 2>/dev/null || true)" --arg cpus "$(getconf _NPROCESSORS_ONLN)" --arg memory "$(memory_mib)" '
   def median: sort | if length % 2 == 1 then .[length / 2 | floor] else (.[length / 2] + .[length / 2 - 1]) / 2 end;
   {version: 1, at: $at, commit: $commit, machine: {cpus: ($cpus | tonumber), memory_mib: ($memory | tonumber)}, node_image: "'"$NODE_IMAGE"'",
    runs: $runs, ratio: ([$runs[] | .serial.total_ms / .up.total_ms] | median),
    serial_ms: ([$runs[].serial.total_ms] | median), up_ms: ([$runs[].up.total_ms] | median), peak_kib: ([$runs[].up.peak_kib] | max),
-   second_up_ms: ([$runs[].second_up.total_ms] | median), reset_ms: ($reset | tonumber), with_images_to_load: $load[0], kind_load: $kind_load[0], serve: $serve[0], forward: $forward[0], help_ms: ($help | tonumber), binary_bytes: ($bytes | tonumber)}' >"$RESULT.part"
+   second_up_ms: ([$runs[].second_up.total_ms] | median), reset_ms: ($reset | tonumber), with_images_to_load: $load[0], baked: $baked[0], kind_load: $kind_load[0], serve: $serve[0], forward: $forward[0], help_ms: ($help | tonumber), binary_bytes: ($bytes | tonumber)}' >"$RESULT.part"
 mv "$RESULT.part" "$RESULT"
 print_figures "$RESULT"
 say "written: $RESULT"

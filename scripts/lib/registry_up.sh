@@ -12,10 +12,10 @@ tagged() { grep -v '^#' "$ROOT/lab/images.txt" | cut -d'|' -f1-3 | grep -v '@'; 
 full() { case $1 in *.*/*) printf '%s\n' "$1" ;; *) printf 'docker.io/%s\n' "$1" ;; esac; }
 
 push_lab() {
-  local group reference local name
-  while IFS='|' read -r group reference local; do
+  local group reference built name
+  while IFS='|' read -r group reference built; do
     name=$HOST/$(full "$reference")
-    docker tag "$local" "$name"
+    docker tag "$built" "$name"
     docker push -q "$name" >"$WORK/push" 2>&1 || skip "docker push $name: $(tail -1 "$WORK/push")"
     docker rmi "$name" >/dev/null
   done < <(tagged)
