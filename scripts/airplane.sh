@@ -132,7 +132,7 @@ case ${DOCKER_HOST:-unix://} in unix://*) ;; *) skip "the engine is not on this 
 if grep -qs "^Groups:.*\b$GROUP\b\|^Gid:.*\b$GROUP\b" /proc/[0-9]*/status; then skip "group $GROUP is in use: name another with AIRPLANE_GID"; fi
 if [ -n "$(docker ps -aq --filter "label=io.x-k8s.kind.cluster=$NAME")" ]; then skip "there is a cluster $NAME: name another with AIRPLANE_NAME"; fi
 if [ -n "${AIRPLANE_PROGRAM:-}" ]; then PROGRAM=$AIRPLANE_PROGRAM; else build_program; fi
-for variable in $(compgen -e | grep '^QUICKSTART_' | grep -v '^QUICKSTART_LAB'); do unset "$variable"; done
+forget_settings
 
 trap clean_up EXIT
 trap 'exit 130' INT TERM

@@ -51,7 +51,7 @@ lab bake
 docker image inspect "$NODE_IMAGE" >/dev/null 2>&1 || fail 3 "the baked node image $NODE_IMAGE is not in the engine: lab/lab.sh bake makes it"
 KUBECTL=$LAB/bin/kubernetes/kubectl
 [ -x "$KUBECTL" ] || KUBECTL=$(command -v kubectl) || fail 3 "no kubectl: neither the lab's nor one on PATH"
-for variable in $(compgen -e | grep '^QUICKSTART_' | grep -v '^QUICKSTART_LAB'); do unset "$variable"; done
+forget_settings
 for name in "${NAMES[@]}"; do remove_cluster "$name"; done
 cd "$WORK"
 

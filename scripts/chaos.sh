@@ -61,19 +61,14 @@ say "chaos: ${#CHOSEN[@]} faults, about $(clock "$(expected_seconds)"), seed $SE
 if [ -z "${CHAOS_PROGRAM:-}" ]; then build_program; fi
 lab engine
 need docker jq curl python3
-mkdir -p "$LAB"
-if has flock; then
-  # the end-to-end test and this one would slow each other down beyond their deadlines
-  exec 8>"$LAB/.e2e-lock"
-  flock -n 8 || { say "   an end-to-end test or another campaign is at work: waiting for it"; flock 8; }
-fi
+lab_to_oneself
 lab all 8>&-
 BUNDLE=$LAB_BUNDLE
 [ -s "$BUNDLE" ] || fail 3 "the lab's bundle $BUNDLE is not there"
 NODE_IMAGE=${CHAOS_NODE_IMAGE:-}
 
 # Only what this run names reaches the program.
-for variable in $(compgen -e | grep '^QUICKSTART_' | grep -v '^QUICKSTART_LAB'); do unset "$variable"; done
+forget_settings
 export QUICKSTART_STATE_DIR=$WORK/state QUICKSTART_CACHE_DIR=$WORK/cache KUBECONFIG=$WORK/kubeconfig
 cd "$WORK" # no quickstart.yaml of the user
 PORT=$(free_port 18100)

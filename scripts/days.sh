@@ -40,13 +40,10 @@ part "program, engine, bundle"
 PROGRAM=${DAYS_PROGRAM:-$PROGRAM}
 lab engine
 need docker jq curl
-if has flock; then
-  exec 8>"$LAB/.e2e-lock"
-  flock 8
-fi
+lab_to_oneself
 [ -s "$LAB_BUNDLE" ] || lab all 8>&-
 for name in "$ONE" "$TWO"; do remove_cluster "$name"; done
-for variable in $(compgen -e | grep '^QUICKSTART_' | grep -v '^QUICKSTART_LAB'); do unset "$variable"; done
+forget_settings
 export QUICKSTART_STATE_DIR=$WORK/state QUICKSTART_CACHE_DIR=$WORK/cache KUBECONFIG=$WORK/kubeconfig:$WORK/second
 cat >"$WORK/kubeconfig" <<'YAML'
 # mine, do not touch

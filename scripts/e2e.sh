@@ -39,11 +39,7 @@ part "program, engine, bundle"
 build_program
 lab engine
 need docker jq curl python3
-mkdir -p "$LAB"
-if has flock; then
-  exec 8>"$LAB/.e2e-lock"
-  flock -n 8 || { say "   another e2e run is at work: waiting for it"; flock 8; }
-fi
+lab_to_oneself
 lab all 8>&- # an engine that it starts must not hold the lock
 BUNDLE=$LAB_BUNDLE
 expect_true "the bundle is there: $BUNDLE" test -s "$BUNDLE"
@@ -56,7 +52,7 @@ KUBECONFIG_BEFORE=$(kubeconfig_sum)
 for name in "$NAME" "$NAME-foreign" "$NAME-damaged" "$NAME-port"; do remove_cluster "$name"; done # of a run that was killed
 
 # Only what this run names reaches the program.
-for variable in $(compgen -e | grep '^QUICKSTART_' | grep -v '^QUICKSTART_LAB'); do unset "$variable"; done
+forget_settings
 export QUICKSTART_STATE_DIR=$WORK/state QUICKSTART_CACHE_DIR=$WORK/cache KUBECONFIG=$WORK/kubeconfig
 cat >"$KUBECONFIG" <<'YAML'
 apiVersion: v1

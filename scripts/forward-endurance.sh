@@ -41,7 +41,7 @@ PROGRAM=${ENDURANCE_PROGRAM:-$PROGRAM}
 lab engine
 need docker jq curl
 [ -s "$LAB_BUNDLE" ] || lab all
-for variable in $(compgen -e | grep '^QUICKSTART_' | grep -v '^QUICKSTART_LAB'); do unset "$variable"; done
+forget_settings
 export QUICKSTART_STATE_DIR=$WORK/state QUICKSTART_CACHE_DIR=$WORK/cache KUBECONFIG=$WORK/kubeconfig
 cd "$WORK"
 q() { "$PROGRAM" --name "$NAME" "$@"; }

@@ -43,13 +43,10 @@ part "program, engine, bundle"
 PROGRAM=${SAMPLES_PROGRAM:-$PROGRAM}
 lab engine
 need docker jq curl
-if has flock; then
-  exec 8>"$LAB/.e2e-lock"
-  flock 8
-fi
+lab_to_oneself
 [ -s "$LAB_BUNDLE" ] || lab all 8>&-
 remove_cluster "$ONE"
-for variable in $(compgen -e | grep '^QUICKSTART_' | grep -v '^QUICKSTART_LAB'); do unset "$variable"; done
+forget_settings
 export QUICKSTART_STATE_DIR=$WORK/state QUICKSTART_CACHE_DIR=$WORK/cache KUBECONFIG=$WORK/kubeconfig
 cd "$WORK" # no quickstart.yaml of the user
 : >"$PROOF"

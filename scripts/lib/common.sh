@@ -114,6 +114,22 @@ lab() {
   QUICKSTART_BIN=$PROGRAM "$ROOT/lab/lab.sh" "$@"
 }
 
+# One run on the lab's clusters at a time: two would slow each other down beyond their deadlines. Held by descriptor 8 until the script
+# ends; whoever starts an engine meanwhile closes it (`8>&-`), or the engine would hold it on.
+lab_to_oneself() {
+  mkdir -p "$LAB"
+  if has flock; then
+    exec 8>"$LAB/.e2e-lock"
+    flock -n 8 || { say "   another run on the lab is at work: waiting for it"; flock 8; }
+  fi
+}
+
+# Only what a script itself names reaches the program.
+forget_settings() {
+  local variable
+  for variable in $(compgen -e | grep '^QUICKSTART_' | grep -v '^QUICKSTART_LAB'); do unset "$variable"; done
+}
+
 # The engine ends and comes back, whoever runs it here; every container of it stops meanwhile.
 restart_engine() {
   if has systemctl && systemctl is-active --quiet docker 2>/dev/null; then
