@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    endpoints,
+    discovery, endpoints,
     store::{Key, World},
     workloads::{self, Trouble, condition, conditions, ready},
 };
@@ -80,6 +80,7 @@ fn istio(world: &mut World) {
     if !ready(world, "istio-system", "istiod") {
         return;
     }
+    discovery::root_certificates(world);
     for key in hook_keys(world) {
         each_hook(world, &key, "pilot-discovery", |hook| {
             if hook["clientConfig"]["service"]["name"] == "istiod" {

@@ -92,7 +92,9 @@ fn once(world: &mut World, (group, plural): (&str, &str), namespace: &str, kind:
     world.lag.insert(mark, 1);
     let mut object = object.clone();
     object["kind"] = json!(kind);
-    object["metadata"] = json!({"name": name});
+    let owner =
+        json!({"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "name": name, "uid": "0", "controller": true});
+    object["metadata"] = json!({"name": name, "ownerReferences": [owner]});
     world.put(group, plural, namespace, object, "controller");
 }
 

@@ -12,6 +12,7 @@ pub mod beside;
 mod bundle_spec;
 mod components;
 mod cut;
+mod discovery;
 mod docker_archive;
 pub mod docker_engine;
 mod docker_exec;

@@ -65,6 +65,12 @@ const BUILT_IN: &[(&str, &str, bool, &str)] = &[
     ),
 ];
 
+/// Every built-in resource.
+pub fn all_built_in() -> Vec<Resource> {
+    let plurals = |words: &'static str| words.split_whitespace().step_by(2);
+    BUILT_IN.iter().flat_map(|(group, version, _, words)| plurals(words).filter_map(|plural| built_in(group, version, plural))).collect()
+}
+
 /// The built-in resource of that group and plural.
 pub fn built_in(group: &str, version: &str, plural: &str) -> Option<Resource> {
     for (of_group, of_version, namespaced, words) in BUILT_IN {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{
-    apply, components, logs, ports,
+    apply, components, discovery, logs, ports,
     resources::{Address, address},
     selectors::{fields_match, labels_match},
     status::Refusal,
@@ -57,7 +57,15 @@ pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
     match call.path {
         "/version" => return Ok((200, json!({"major": "1", "minor": "34", "gitVersion": world.kubernetes, "platform": "linux/amd64"}))),
         "/healthz" | "/livez" | "/readyz" => return Ok((200, json!("ok"))),
+        "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" if call.method == "POST" => {
+            return Ok((201, discovery::review(world, &call.object()?)));
+        }
         _ => {}
+    }
+    if call.method == "GET"
+        && let Some(list) = discovery::answer(world, call.path)
+    {
+        return Ok((200, list));
     }
     let at = match address(world, call.path) {
         Ok(at) => at,

@@ -90,6 +90,8 @@ pub struct World {
     pub domain: String,
     /// The gateway's routes are of another domain, as after a change that net-istio has not seen.
     pub stale_routes: bool,
+    /// What the user may not do: verb (or `*`) and resource, as `pods/portforward`.
+    pub denied: Vec<(String, String)>,
     /// Name of the cluster, for its node.
     pub cluster: String,
     /// `v1.34.3`.
