@@ -68,7 +68,7 @@ fn place<'a>(app: &'a App, catalog: &'a crate::catalog::Catalog, index: Option<&
 
 async fn way(app: &App, arguments: &DoctorRoute) -> Result<Exit, Failure> {
     let (state, paths) = session::existing(app)?;
-    let cluster = session::cluster(&paths).await?;
+    let (cluster, _) = session::access(app, &state, &paths).await?;
     let route = Box::pin(trace(&cluster, &state, &arguments.namespace, &arguments.service)).await?;
     match arguments.output {
         TableOutput::Json => app.data(&document(&route)?)?,
@@ -93,7 +93,7 @@ pub(super) async fn bundle(app: &App) -> Option<Result<Index, Failure>> {
         if let Some(path) = named {
             return Some(Bundle::open(&path).map(|bundle| bundle.index().clone()).map_err(Failure::from));
         }
-        let made = State::read(&paths.state).ok().flatten().is_some_and(|state| state.created);
+        let made = State::read(&paths.state).ok().flatten().is_some_and(|state| state.created || state.context().is_some());
         let kept = paths.folder.join("bundle.json");
         let text = made.then(|| fs_err::read(&kept).ok()).flatten()?;
         Some(serde_json::from_slice(&text).map_err(|error| {

@@ -6,6 +6,7 @@ mod complete;
 mod config;
 mod doctor;
 mod down;
+mod existing;
 mod forward;
 mod image;
 mod join;

@@ -22,6 +22,9 @@ pub(super) async fn run(app: &App, arguments: &Arguments) -> Result<Exit, Failur
         return Err(Failure::new("USAGE", Exit::Usage, "--diff goes with -o tree or -o json").hint("leave one of the two out"));
     }
     let session = Session::open(app).await?;
+    if !session.plan.is_local() {
+        session.notes.iter().for_each(|note| app.printer.talk(note));
+    }
     if arguments.diff {
         return Box::pin(difference(app, session, arguments.output)).await;
     }
@@ -85,7 +88,9 @@ async fn objects(app: &App, session: Session) -> Result<Assembled, Failure> {
     let context = Arc::new(Context::new(plan.clone(), settings, bundle, paths, events, state));
     context.unpack_small(&cache, &app.cancel).await?;
     let texts = stages::manifests(&context, &cache, &app.cancel).await.map_err(not_at_hand)?;
-    Ok(assemble(&plan, &texts)?)
+    let mut assembled = assemble(&plan, &texts)?;
+    stages::carry_model(&context, &mut assembled, &app.cancel).await?;
+    Ok(assembled)
 }
 
 fn not_at_hand(mut failure: Failure) -> Failure {

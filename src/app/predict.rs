@@ -19,7 +19,8 @@ pub(super) async fn run(app: &App, arguments: &Predict) -> Result<Exit, Failure>
     let (state, paths) = session::existing(app)?;
     let port = way_in(&state, &paths)?;
     let path = format!("/apis/serving.kserve.io/v1beta1/namespaces/{}/inferenceservices/{}", arguments.namespace, arguments.service);
-    let live = session::cluster(&paths).await?.find(&path).await?.ok_or_else(|| {
+    let (cluster, _) = session::access(app, &state, &paths).await?;
+    let live = cluster.find(&path).await?.ok_or_else(|| {
         Failure::new(
             "ISVC_MISSING",
             Exit::NotRunning,

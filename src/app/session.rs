@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::bundle::{is_artifact, localize};
+use super::existing;
 use crate::app::App;
 use crate::bundle::{Bundle, Index};
 use crate::catalog::{embedded, yaml};
@@ -12,10 +13,10 @@ use crate::cli::Verb;
 use crate::cluster::Cluster;
 use crate::config::{ClusterPaths, Ingress, Profile, Settings, Source};
 use crate::error::{Exit, Failure};
-use crate::kind::{API_PORT, kubeconfig};
+use crate::kind::API_PORT;
 use crate::plan::{GATEWAY_NODE_PORT, Plan, build};
 use crate::registry::Mirror;
-use crate::stages::{connect, free_port, owner, taken};
+use crate::stages::{self, connect, free_port, owner, taken};
 use crate::state::{State, persist};
 
 /// The bundle's index as it was when the cluster was made: a second `up` needs no bundle.
@@ -61,6 +62,7 @@ impl Session {
         if read.as_ref().is_some_and(|state| state.ingress == Ingress::Tunnel) && settings.source("forward") == Some(&Source::Default) {
             settings.forward = Ingress::Tunnel;
         }
+        existing::same_place(&mut settings, read.as_ref())?;
         let mut notes = Vec::new();
         let lost = if read.is_none() { lost(&settings, &paths).await } else { None };
         let bundle = bundle(&settings, &paths, read.as_ref(), lost.is_some()).await?;
@@ -72,12 +74,13 @@ impl Session {
         settings.mirror.as_deref().map(Mirror::parse).transpose()?;
         let catalog = embedded::catalog()?;
         let mut plan = build(&settings, &catalog, bundle.as_ref().map(|(index, _)| index))?;
+        plan = existing::using(&settings, plan, &mut notes).await;
         let state = read.or_else(|| {
             let port = lost?;
             notes.push(format!("the state of cluster {} was lost, and is made again from the cluster", settings.name));
             Some(State { created: true, port: Some(port), ..State::fresh(&plan) })
         });
-        if let Some(state) = state.as_ref().filter(|state| state.created) {
+        if let Some(state) = state.as_ref().filter(|state| state.created || existing::begun(state)) {
             same_cluster(state, &plan, &settings)?;
         }
         if let Some(wanted) = plan.port() {
@@ -135,7 +138,7 @@ fn remembered(mut settings: Settings, state: &State) -> Settings {
     settings.set = Some(state.set.clone());
     settings.versions.clone_from(&state.components);
     settings.node_image.clone_from(&state.node_image);
-    settings.on = None;
+    settings.on = state.context().map(str::to_owned);
     settings.demo = state.demo_host.is_some();
     settings.forward = state.ingress;
     settings.prefetch &= !state.no_prefetch;
@@ -165,7 +168,7 @@ async fn bundle(
         return Ok(Some((opened.index().clone(), Some(path))));
     }
     let kept = paths.folder.join(INDEX);
-    if !(lost || state.is_some_and(|state| state.created || state.resetting.is_some())) || !kept.exists() {
+    if !(lost || state.is_some_and(|state| state.created || state.resetting.is_some() || existing::begun(state))) || !kept.exists() {
         return Ok(None);
     }
     let text = fs_err::tokio::read(&kept).await.map_err(|error| Failure::internal(error.to_string()))?;
@@ -241,17 +244,8 @@ pub(super) async fn cluster(paths: &ClusterPaths) -> Result<Cluster, Failure> {
 
 /// Access to a cluster, ours or one that was there already, and the file to read again should its address change.
 pub(super) async fn access(app: &App, state: &State, paths: &ClusterPaths) -> Result<(Cluster, Option<PathBuf>), Failure> {
-    if state.target == "kind" {
-        return Ok((cluster(paths).await?, Some(paths.kubeconfig.clone())));
-    }
-    let environment = &app.settings.environment;
-    let mut texts = Vec::new();
-    for file in kubeconfig::files(environment.kubeconfig.as_deref(), environment.home.as_deref()) {
-        if let Ok(text) = fs_err::tokio::read_to_string(&file).await {
-            texts.push((file.display().to_string(), text));
-        }
-    }
-    Ok((Cluster::from_texts(&texts, Some(&state.target)).await?, None))
+    let cluster = stages::of_state(&app.settings.environment, paths, state).await?;
+    Ok((cluster, state.context().is_none().then(|| paths.kubeconfig.clone())))
 }
 
 /// The state of the named cluster, or exit 6.

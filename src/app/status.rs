@@ -47,6 +47,6 @@ pub(super) async fn run(app: &App, arguments: &Status) -> Result<Exit, Failure> 
 async fn look(app: &App, arguments: &Status) -> Result<Report, Failure> {
     let (state, paths) = session::existing(app)?;
     let catalog = embedded::catalog()?;
-    let cluster: Option<Cluster> = session::cluster(&paths).await.ok();
+    let cluster: Option<Cluster> = session::access(app, &state, &paths).await.ok().map(|(cluster, _)| cluster);
     Ok(gather(cluster.as_ref(), &state, forward::list(&paths), &catalog, arguments.probe).await)
 }

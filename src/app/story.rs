@@ -16,6 +16,7 @@ use crate::engine::{self, Runner};
 use crate::error::{Exit, Failure};
 use crate::event::{Emitter, Event, EventKind, Outcome};
 use crate::forward;
+use crate::gateway;
 use crate::lifecycle;
 use crate::plan::{self, Plan, Stage, StageId, Target};
 use crate::predict::{Protocol, Request};
@@ -113,6 +114,9 @@ pub(super) async fn stages(app: &App, context: &Arc<Context>, events: &Emitter) 
     if !context.is_resuming() {
         lifecycle::restore(context, &app.cancel).await?;
     }
+    if let Some(note) = balanced(context).await {
+        events.note(note);
+    }
     let host = host_of_demo(context, &took).await;
     context.change(|state| {
         if let Some(host) = &host {
@@ -140,6 +144,18 @@ pub(super) async fn tunnels(context: &Context, name: &ClusterName, events: &Emit
     }
 }
 
+/// Where a load balancer leads to the gateway, on a cluster that was there before.
+async fn balanced(context: &Context) -> Option<String> {
+    if context.plan.is_local() {
+        return None;
+    }
+    let service = context.cluster().ok()?.find(gateway::SERVICE).await.ok()??;
+    Some(match gateway::balanced(&service) {
+        Some(address) => format!("the load balancer of istio-ingressgateway has the address {address}: the same Host header works there"),
+        None => "istio-ingressgateway has no address of a load balancer yet: `quickstart status` shows it once there is one".into(),
+    })
+}
+
 /// The name by which the prediction was just asked for; `None` where none was made.
 async fn host_of_demo(context: &Context, stages: &[(StageId, u64)]) -> Option<String> {
     let demo = context.plan.demo.as_ref().filter(|_| stages.iter().any(|(done, _)| *done == StageId::Predict))?;
@@ -157,7 +173,7 @@ fn outcome(plan: &Plan, host: Option<String>, stages: Vec<(StageId, u64)>) -> Ou
     });
     let context = match &plan.target {
         Target::Kind { .. } => format!("kind-{}", plan.cluster),
-        Target::Existing { context } => context.clone(),
+        Target::Existing { context, .. } => context.clone(),
     };
     let (curl, prediction) = proven.unzip();
     Outcome { url: port.map_or_else(String::new, |port| format!("http://127.0.0.1:{port}")), curl, prediction, stages, context }

@@ -17,6 +17,8 @@ const OVERLAYS: &[(&str, &str)] = &[
 pub const SAMPLE_ONLINE: &str = include_str!("../../manifests/samples/sklearn-iris.yaml");
 /// The demo with the model inside the node.
 pub const SAMPLE_OFFLINE: &str = include_str!("../../manifests/samples/sklearn-iris-offline.yaml");
+/// The demo with the model in a ConfigMap, for a cluster whose nodes we cannot reach.
+pub const SAMPLE_CONFIG_MAP: &str = include_str!("../../manifests/samples/sklearn-iris-configmap.yaml");
 /// The demo's two rows.
 pub const SAMPLE_INPUT: &str = include_str!("../../manifests/samples/input/iris-input.json");
 

@@ -36,6 +36,14 @@ pub enum ClusterError {
         /// The bound.
         seconds: u64,
     },
+    /// An object that would be applied is there, and is not ours.
+    #[error("{object} is there already, by {by}")]
+    Foreign {
+        /// `Kind namespace/name`.
+        object: String,
+        /// Who made it.
+        by: String,
+    },
     /// The kubeconfig cannot be used.
     #[error("kubeconfig {place}: {message}")]
     Kubeconfig {
@@ -130,7 +138,7 @@ impl ClusterError {
         match self {
             Self::Transport { .. } => self.certificate().is_none(),
             Self::Timeout { .. } => true,
-            Self::Kubeconfig { .. } => false,
+            Self::Kubeconfig { .. } | Self::Foreign { .. } => false,
             Self::Api { code, message, .. } => {
                 matches!(code, 404 | 408 | 409 | 429 | 502 | 503 | 504)
                     || (*code == 500 && TRANSIENT_TEXTS.iter().any(|text| message.contains(text)))
@@ -169,6 +177,7 @@ impl Explain for ClusterError {
             }
             Self::Transport { .. } => self.certificate().unwrap_or("API_UNREACHABLE"),
             Self::Timeout { .. } => "API_UNREACHABLE",
+            Self::Foreign { .. } => "OBJECT_FOREIGN",
             Self::Kubeconfig { .. } => "KUBECONFIG_INVALID",
         }
     }
@@ -178,7 +187,7 @@ impl Explain for ClusterError {
             Self::Api { .. } => Exit::StageFailed,
             Self::Transport { .. } => Exit::NotRunning,
             Self::Timeout { .. } => Exit::Deadline,
-            Self::Kubeconfig { .. } => Exit::Prerequisite,
+            Self::Kubeconfig { .. } | Self::Foreign { .. } => Exit::Prerequisite,
         }
     }
     fn hint(&self) -> Option<String> {

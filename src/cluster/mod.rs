@@ -2,10 +2,14 @@
 
 mod connect;
 mod error;
+mod owner;
 mod request;
+mod review;
 mod upgrade;
 
 pub use connect::{Cluster, REQUEST_TIMEOUT, merge};
 pub use error::ClusterError;
-pub use request::{FIELD_MANAGER, is_ours, manager};
+pub use owner::{installer, is_labelled, is_ours, manager, managers, version_of};
+pub use request::FIELD_MANAGER;
+pub use review::Access;
 pub use upgrade::Raw;

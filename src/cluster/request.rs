@@ -11,17 +11,6 @@ use super::{Cluster, ClusterError, connect::REQUEST_TIMEOUT};
 /// Who owns the fields that we apply.
 pub const FIELD_MANAGER: &str = "quickstart";
 
-/// Does the object say that we applied some of it?
-pub fn is_ours(live: &Value) -> bool {
-    let managers = live.pointer("/metadata/managedFields").and_then(Value::as_array);
-    managers.into_iter().flatten().any(|entry| entry.get("manager").and_then(Value::as_str) == Some(FIELD_MANAGER))
-}
-
-/// Who wrote some of the object first, as far as it says.
-pub fn manager(live: &Value) -> Option<&str> {
-    live.pointer("/metadata/managedFields/0/manager").and_then(Value::as_str)
-}
-
 /// The part of an answer that an apply needs; from a server that sends the whole object (a CRD of KServe's is 700 KB) the rest is read over.
 #[derive(Debug, serde::Deserialize)]
 struct Versioned {
@@ -63,7 +52,7 @@ const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;
 const NAMES: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 
 impl Cluster {
-    async fn send<T: serde::de::DeserializeOwned>(
+    pub(super) async fn send<T: serde::de::DeserializeOwned>(
         &self,
         what: String,
         method: &str,
@@ -121,6 +110,30 @@ impl Cluster {
         match self.get(path).await {
             Ok(value) => Ok(Some(value)),
             Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// An object's metadata, or `None` where there is none: a definition of KServe's is 700 KB.
+    pub async fn find_metadata(&self, path: &str) -> Result<Option<Value>, ClusterError> {
+        let types = ("application/json", METADATA);
+        match self.asked::<Value>(format!("get {}", short(path)), "GET", path, types, Vec::new()).await {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The metadata of a collection's objects; none where the collection is not served. `selector` in kubectl's form, or empty.
+    pub async fn list_metadata(&self, collection: &str, selector: &str) -> Result<Vec<Value>, ClusterError> {
+        let path = if selector.is_empty() { collection.to_owned() } else { format!("{collection}?labelSelector={}", escape(selector)) };
+        let types = ("application/json", NAMES);
+        match self.asked::<Value>(format!("list {}", short(collection)), "GET", &path, types, Vec::new()).await {
+            Ok(mut list) => Ok(match list.get_mut("items").map(Value::take) {
+                Some(Value::Array(items)) => items,
+                _ => Vec::new(),
+            }),
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }

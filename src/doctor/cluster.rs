@@ -137,6 +137,8 @@ mod tests {
             nodes: Vec::new(),
             url: None,
             ingress_ready: None,
+            load_balancer: None,
+            adopted: Vec::new(),
             components: Vec::new(),
             demo: None,
             patches: Vec::new(),

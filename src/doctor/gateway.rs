@@ -4,9 +4,7 @@ use serde_json::Value;
 
 use super::check::CheckResult;
 use super::webhooks::text;
-
-/// Where the Service is.
-pub(super) const SERVICE: &str = "/api/v1/namespaces/istio-system/services/istio-ingressgateway";
+use crate::gateway::balanced;
 
 /// `ours`: a kind cluster of ours, whose gateway kind maps to a port of localhost. No check where there is no Service.
 pub(super) fn address(service: Option<&Value>, ours: bool, port: Option<u16>) -> Option<CheckResult> {
@@ -17,9 +15,7 @@ pub(super) fn address(service: Option<&Value>, ours: bool, port: Option<u16>) ->
     if kind != "LoadBalancer" {
         return Some(CheckResult::ok(id, title, format!("a {kind} Service, {mapped}")));
     }
-    let given = service.pointer("/status/loadBalancer/ingress").and_then(Value::as_array).and_then(|all| all.first());
-    if let Some(given) = given {
-        let address = [text(given, "/ip"), text(given, "/hostname")].into_iter().find(|text| !text.is_empty()).unwrap_or("an address");
+    if let Some(address) = balanced(service) {
         return Some(CheckResult::ok(id, title, address));
     }
     if ours {

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::gateway;
 use super::webhooks::Webhooks;
 use crate::catalog::Catalog;
 use crate::cluster::{Cluster, ClusterError};
-use crate::config::ClusterPaths;
+use crate::config::{ClusterPaths, Environment};
 use crate::error::{Exit, Failure};
+use crate::gateway::SERVICE;
+use crate::stages::of_state;
 use crate::state::State;
 use crate::status::{Report, gather};
 
@@ -34,19 +35,19 @@ pub(super) struct Live {
 }
 
 /// Asks the cluster of a state, where it was created.
-pub(super) async fn live(state: Option<&State>, paths: &ClusterPaths, catalog: &Catalog) -> Live {
-    let Some(state) = state.filter(|state| state.created) else { return Live::default() };
+pub(super) async fn live(environment: &Environment, state: Option<&State>, paths: &ClusterPaths, catalog: &Catalog) -> Live {
+    let Some(state) = state.filter(|state| state.created || state.context().is_some()) else { return Live::default() };
     let asked = async {
-        let cluster = match Cluster::from_file(&paths.kubeconfig, None).await {
+        let cluster = match of_state(environment, paths, state).await {
             Ok(cluster) => cluster,
-            Err(error) => return failed(error.into()),
+            Err(failure) => return failed(failure),
         };
         match cluster.version().await {
             Ok(version) => answers(&cluster, version, state, paths, catalog).await,
             Err(error) => failed(error.into()),
         }
     };
-    tokio::time::timeout(DEADLINE, asked).await.unwrap_or_else(|_| {
+    tokio::time::timeout(DEADLINE, Box::pin(asked)).await.unwrap_or_else(|_| {
         let failure = Failure::new("DEADLINE", Exit::Deadline, format!("no full answer within {} s", DEADLINE.as_secs()));
         failed(failure.hint("the node is overloaded or hangs: `docker stats` tells; run `quickstart doctor` again"))
     })
@@ -61,7 +62,7 @@ async fn answers(cluster: &Cluster, version: String, state: &State, paths: &Clus
         gather(Some(cluster), state, crate::forward::list(paths), catalog, false),
         webhooks(cluster),
         cluster.list("/apis/cert-manager.io/v1/certificates", ""),
-        cluster.find(gateway::SERVICE),
+        cluster.find(SERVICE),
         fs_err::tokio::read_to_string(&paths.kubeconfig),
     );
     Live {

@@ -72,13 +72,14 @@ async fn examine(place: &Place<'_>, before: Option<&Diagnosis>) -> Result<Diagno
     })
     .await?;
     let state = read.as_ref().ok().and_then(Option::as_ref);
-    let installed = state.is_some_and(|state| state.created);
+    let elsewhere = state.is_some_and(|state| state.context().is_some());
+    let installed = elsewhere || state.is_some_and(|state| state.created);
 
     let (seen, search, kubeconfig, live, of_network) = tokio::join!(
-        in_engine(place.settings, installed),
+        in_engine(place.settings, installed && !elsewhere),
         Program::search(environment.path.as_deref(), &minimum),
         seen::users_kubeconfig(place.settings),
-        live(state, &cluster_paths, place.catalog),
+        live(environment, state, &cluster_paths, place.catalog),
         in_network(place, plan.as_ref().ok(), installed, before),
     );
     let (engine, inotify, node_certificates) = seen;
@@ -86,8 +87,8 @@ async fn examine(place: &Place<'_>, before: Option<&Diagnosis>) -> Result<Diagno
     let nodes = reached.and_then(|seen| seen.nodes.as_deref());
 
     let mut of_machine = match reached {
-        Some(_) => machine::inotify(&inotify),
-        None => Vec::new(),
+        Some(_) if !elsewhere => machine::inotify(&inotify),
+        _ => Vec::new(),
     };
     of_machine.push(machine::proxies(&environment.proxies));
     of_machine.push(port::port(&seen::port(place.settings, state, nodes, reached.map(|seen| &seen.engine)).await?));
@@ -103,16 +104,20 @@ async fn examine(place: &Place<'_>, before: Option<&Diagnosis>) -> Result<Diagno
     if let Some(state) = state {
         of_cluster.extend(in_cluster(place.catalog, state, &live, &node_certificates));
     }
+    // A cluster that was there before needs neither an engine nor kind here.
+    let of_engine = if elsewhere { Vec::new() } else { of_engine(place, &engine, plan.as_ref().ok(), installed).await? };
+    let mut of_programs = of_programs(place, plan, &search, &minimum);
+    of_programs.retain(|check| !elsewhere || check.id != program::ID);
     let categories = vec![
-        Category::new("container engine", of_engine(place, &engine, plan.as_ref().ok(), installed).await?),
+        Category::new("container engine", of_engine),
         Category::new("this machine", of_machine),
         Category::new(NETWORK, of_network),
-        Category::new("programs and bundle", of_programs(place, plan, &search, &minimum)),
+        Category::new("programs and bundle", of_programs),
         Category::new("files", of_files),
         Category::new("leftovers", leftovers::leftovers(&left, name.as_str())),
         Category::new(&format!("cluster {name}"), of_cluster),
     ];
-    Ok(Diagnosis::new(categories, installed && engine.is_ok()))
+    Ok(Diagnosis::new(categories, installed && (elsewhere || engine.is_ok())))
 }
 
 /// Which of the state folders have containers.
@@ -190,7 +195,7 @@ fn without(plan: &Plan, catalog: &Catalog, architecture: &str) -> Vec<String> {
 /// What the cluster says beside `status`.
 fn in_cluster(catalog: &Catalog, state: &State, live: &Live, node_certificates: &str) -> Vec<CheckResult> {
     let mut checks = Vec::new();
-    let ours = state.target == "kind";
+    let ours = state.context().is_none();
     checks.extend(gateway::address(live.gateway.as_ref(), ours, state.port));
     match &live.webhooks {
         Some(Ok(found)) => {

@@ -32,9 +32,12 @@ impl Other {
     }
 }
 
+/// The check of the kind program.
+pub(super) const ID: &str = "kind";
+
 /// What the search along the PATH means. `pairs`: the node image that will be used suits this kind.
 pub(super) fn kind(search: &Search, minimum: &Version, pairs: bool, other: &Other) -> CheckResult {
-    let (id, title) = ("kind", "a kind program is there");
+    let (id, title) = (ID, "a kind program is there");
     let (saw, error_id) = match search {
         Search::Found(program) if pairs => {
             return CheckResult::ok(id, title, format!("kind {} at {}", program.version, program.path.display()));

@@ -123,7 +123,7 @@ pub(super) async fn port(
     nodes: Option<&[Node]>,
     engine: Option<&Engine>,
 ) -> Result<Port, Failure> {
-    let mapped = state.filter(|state| state.created).and_then(|state| state.port);
+    let mapped = state.filter(|state| state.created || state.context().is_some()).and_then(|state| state.port);
     let number = mapped.unwrap_or(settings.port);
     let of_node = nodes.is_some_and(|nodes| nodes.iter().any(|node| node.is_running() && maps(node, number)));
     let paths = settings.paths.cluster(&settings.name);

@@ -7,6 +7,16 @@ use serde_json::Value;
 use crate::error::{Exit, Explain};
 use crate::rules;
 
+/// Where the gateway's Service is.
+pub const SERVICE: &str = "/api/v1/namespaces/istio-system/services/istio-ingressgateway";
+
+/// The address, or the name, that a load balancer gave a Service.
+pub fn balanced(service: &Value) -> Option<String> {
+    let given = service.pointer("/status/loadBalancer/ingress/0")?;
+    let text = |key: &str| given.get(key)?.as_str().filter(|text| !text.is_empty());
+    text("hostname").or(text("ip")).map(str::to_owned)
+}
+
 /// Bound on one request; a model that was scaled to zero needs its time.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// Most bytes of an answer that are read; a prediction has some dozen, and whoever sits on the port may send without end.

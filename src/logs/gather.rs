@@ -74,7 +74,7 @@ pub async fn gather(request: &Request<'_>, out: Out) -> Result<Packed, LogsError
     let staging = Staging::new(settings.environment.home.as_deref()).map_err(failed)?;
     staging.text("README.txt", README.to_owned(), false).await;
     let state = read_state(&paths).await;
-    let (engine, cluster) = tokio::join!(reach_engine(settings), reach_cluster(&paths));
+    let (engine, cluster) = tokio::join!(reach_engine(settings), reach_cluster(&paths, state.as_ref().ok().and_then(Option::as_ref)));
     tokio::join!(
         own(&staging, request, &paths),
         staging.within("versions.json", ENGINE, versions(&staging, request, &engine, &cluster)),
@@ -107,7 +107,12 @@ async fn reach_engine(settings: &Settings) -> Result<Engine, Failure> {
 }
 
 /// The API server by our own kubeconfig, and its version.
-async fn reach_cluster(paths: &ClusterPaths) -> Result<(Cluster, String), Failure> {
+/// A cluster that was there before is full of other people's objects and logs: those are not packed.
+async fn reach_cluster(paths: &ClusterPaths, state: Option<&State>) -> Result<(Cluster, String), Failure> {
+    if let Some(context) = state.and_then(State::context) {
+        let what = format!("the cluster of context {context} is not quickstart's: what is in it is not packed");
+        return Err(Failure::new("NOT_RUNNING", Exit::NotRunning, what));
+    }
     if !paths.kubeconfig.exists() {
         return Err(Failure::new("NOT_RUNNING", Exit::NotRunning, "there is no such cluster, or it was never made"));
     }

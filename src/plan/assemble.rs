@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::marks::{Mark, Marks};
-use super::{Plan, Wave, component_waves, foundation, resources};
+use super::{MANAGED_BY, Plan, Wave, component_waves, foundation, resources};
 use crate::catalog::{CatalogError, Object, RestMap, embedded, patch, patch_text, yaml};
 
 /// Manifest texts by component and file name.
@@ -67,6 +67,20 @@ impl Assembled {
         objects.chain(self.runtimes.iter().chain(&self.own).chain(demo).cloned()).collect()
     }
 
+    /// Every object says whose it is: so it is told apart from what was there before, and found again when it is taken away.
+    fn label(&mut self) -> Result<(), CatalogError> {
+        let mark = json!({"metadata": {"labels": {MANAGED_BY.0: MANAGED_BY.1}}});
+        let Self { components, runtimes, demo, own, .. } = self;
+        let mut all = components.values_mut().flatten().chain(runtimes).chain(demo).chain(own);
+        all.try_for_each(|object| patch(object, &mark))
+    }
+
+    /// Puts the bundle's model into the demo's ConfigMap, on a cluster whose nodes we cannot reach; `text` is base64.
+    pub fn put_model(&mut self, file: &str, text: &str) -> Result<(), CatalogError> {
+        let mut maps = self.demo.iter_mut().filter(|object| object.gvk.kind == "ConfigMap");
+        maps.try_for_each(|map| patch(map, &json!({"binaryData": {file: text}})))
+    }
+
     /// The waves of one component.
     pub fn waves(&self, plan: &Plan, component: &str) -> Vec<Wave> {
         let checks = plan.stage(&super::StageId::component(component)).map(|stage| stage.checks.clone()).unwrap_or_default();
@@ -118,7 +132,11 @@ pub fn assemble(plan: &Plan, texts: &Texts) -> Result<Assembled, CatalogError> {
         return Err(CatalogError::Own { place: object.to_string(), message });
     }
     let demo = demo(plan)?;
-    Ok(Assembled { components, runtimes, demo, own, rest, marks: marks.all() })
+    let mut assembled = Assembled { components, runtimes, demo, own, rest, marks: marks.all() };
+    if !plan.is_local() {
+        assembled.label()?;
+    }
+    Ok(assembled)
 }
 
 /// The user's own files. What is wrong with them is the user's to mend: a bad input, not a damaged download.
@@ -138,7 +156,10 @@ fn own(plan: &Plan) -> Result<Vec<Object>, CatalogError> {
 fn adjust(plan: &Plan, component: &str, objects: &mut Vec<Object>) -> Result<(), CatalogError> {
     let raw = plan.profile == "raw";
     for object in objects.iter_mut().filter(|object| object.gvk.kind == "ConfigMap") {
-        if plan.is_local() && object.name == "config-deployment" && object.namespace.as_deref() == Some("knative-serving") {
+        if (plan.is_local() || plan.bundle.is_some())
+            && object.name == "config-deployment"
+            && object.namespace.as_deref() == Some("knative-serving")
+        {
             patch(object, &json!({"data": {"registries-skipping-tag-resolving": plan.skip_tag_resolution.join(",")}}))?;
         }
         if raw && object.name == "inferenceservice-config" {
@@ -148,7 +169,7 @@ fn adjust(plan: &Plan, component: &str, objects: &mut Vec<Object>) -> Result<(),
         }
     }
     // Without a Gateway or an Ingress Envoy opens no port, and a cluster without models would look broken; one of ours makes it say 404.
-    if raw && plan.is_local() && component == "istio" {
+    if raw && component == "istio" {
         let server = json!({"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]});
         let gateway = json!({"apiVersion": "networking.istio.io/v1beta1", "kind": "Gateway",
             "metadata": {"name": "quickstart", "namespace": "istio-system"},
@@ -183,11 +204,19 @@ fn change(plan: &Plan, component: &str, objects: &mut [Object]) -> Result<(), Ca
 
 fn demo(plan: &Plan) -> Result<Vec<Object>, CatalogError> {
     let Some(demo) = &plan.demo else { return Ok(Vec::new()) };
-    let (text, place) = if demo.offline {
-        (embedded::SAMPLE_OFFLINE, "samples/sklearn-iris-offline.yaml")
-    } else {
-        (embedded::SAMPLE_ONLINE, "samples/sklearn-iris.yaml")
+    let (text, place) = match (demo.offline, plan.is_local()) {
+        (true, true) => (embedded::SAMPLE_OFFLINE, "samples/sklearn-iris-offline.yaml"),
+        (true, false) => (embedded::SAMPLE_CONFIG_MAP, "samples/sklearn-iris-configmap.yaml"),
+        (false, _) => (embedded::SAMPLE_ONLINE, "samples/sklearn-iris.yaml"),
     };
     let documents = yaml::documents(text, place, &crate::catalog::Filter::default(), &crate::catalog::Filter::default())?;
-    documents.into_iter().map(|document: Value| Object::new(document, place)).collect()
+    let mut objects: Vec<Object> = documents.into_iter().map(|document: Value| Object::new(document, place)).collect::<Result<_, _>>()?;
+    let images = plan.components.iter().flat_map(|component| &component.images);
+    let server = images.map(|image| image.reference.as_str()).find(|reference| reference.contains("/sklearnserver:"));
+    // Only the demo that names its server itself has containers.
+    let bare = |object: &&mut Object| object.body.pointer("/spec/predictor/containers").is_some();
+    for (object, image) in objects.iter_mut().filter(bare).zip(server) {
+        patch(object, &json!({"spec": {"predictor": {"containers": [{"name": "kserve-container", "image": image}]}}}))?;
+    }
+    Ok(objects)
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::checks::{rollout, webhooks};
 use super::pulls::{PulledGroup, pulls};
 use super::stage::{Demo, Plan, PlannedBundle, PlannedComponent, PlannedFile, PlannedImage, Stage, Target};
-use super::{Check, Probe, StageId, graph, host};
+use super::{Check, Probe, StageId, existing, graph, host};
 use crate::bundle::{GROUPS, Index};
 use crate::catalog::{Catalog, CatalogError, Choice, embedded};
 use crate::config::{Change, Ingress, Resources, Settings};
@@ -28,7 +28,7 @@ pub fn build(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>) -> 
     let set_name = settings.set.as_deref().or(bundle.map(|index| index.set.as_str()));
     let set = catalog.set(set_name)?;
     let choices = catalog.choose(set, &settings.versions, &profile)?;
-    let target = target(settings, catalog, bundle, set.kubernetes.default.as_deref())?;
+    let target = target(settings, catalog, &choices, bundle, set.kubernetes.default.as_deref())?;
     let components: Vec<PlannedComponent> = choices.iter().map(|choice| component(choice, bundle)).collect();
     let changes = changes(settings, &components)?;
     let resources = resources(settings, &components)?;
@@ -108,9 +108,15 @@ fn resources(settings: &Settings, components: &[PlannedComponent]) -> Result<Vec
     Ok(settings.resources.clone())
 }
 
-fn target(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>, kubernetes: Option<&str>) -> Result<Target, CatalogError> {
+fn target(
+    settings: &Settings,
+    catalog: &Catalog,
+    choices: &[Choice<'_>],
+    bundle: Option<&Index>,
+    kubernetes: Option<&str>,
+) -> Result<Target, CatalogError> {
     if let Some(context) = &settings.on {
-        return Ok(Target::Existing { context: context.clone() });
+        return Ok(Target::Existing { context: context.clone(), kubernetes: existing::range(choices), adopted: Vec::new() });
     }
     let pinned = || {
         let kind = catalog.kind.versions.iter().find(|version| version.version == catalog.kind.default)?;
@@ -233,6 +239,11 @@ fn stages(
         deadline: 3 * MINUTE,
     };
     add(StageId::Cluster, if local { "kind cluster" } else { "existing cluster" }, before_cluster, vec![answers], 10 * MINUTE);
+    // What everything else stands on: a node that is Ready, or the leave to touch somebody else's cluster.
+    let ground = if local { StageId::Nodes } else { StageId::Preflight };
+    if !local {
+        add(StageId::Preflight, "what is there, what may be done", vec![StageId::Fetch, StageId::Cluster], vec![], 4 * MINUTE);
+    }
 
     let groups = image_groups(bundle, pulls, local, has);
     let mut previous = StageId::Cluster;
@@ -261,10 +272,13 @@ fn stages(
         hint: "`kubectl -n kube-system describe daemonset kube-proxy` says what it waits for".into(),
         deadline: 3 * MINUTE,
     };
-    add(StageId::Nodes, "node ready", vec![StageId::Cluster], vec![nodes, services], 4 * MINUTE);
-    add(StageId::Crds, "namespaces and CRDs", vec![StageId::Fetch, StageId::Cluster], vec![], 4 * MINUTE);
+    if local {
+        add(StageId::Nodes, "node ready", vec![StageId::Cluster], vec![nodes, services], 4 * MINUTE);
+    }
+    let before_crds = if local { vec![StageId::Fetch, StageId::Cluster] } else { vec![StageId::Preflight] };
+    add(StageId::Crds, "namespaces and CRDs", before_crds, vec![], 4 * MINUTE);
     for (choice, component) in choices.iter().zip(components) {
-        let mut needs = vec![StageId::Nodes, StageId::Crds];
+        let mut needs = vec![ground.clone(), StageId::Crds];
         needs.extend(choice.component.needs.iter().filter(|name| has(name)).map(|name| StageId::component(name)));
         needs.extend(images_of(&component.name));
         let mut checks: Vec<Check> =
@@ -294,7 +308,7 @@ fn stages(
         add(StageId::Runtimes, "model server runtimes", vec![StageId::component("kserve")], vec![check], 3 * MINUTE);
     }
     if let Some(demo) = demo {
-        let mut needs = vec![StageId::Nodes, StageId::Runtimes];
+        let mut needs = vec![ground, StageId::Runtimes];
         // net-istio makes the route while the model's server starts; the prediction waits for both.
         needs.extend(
             components.iter().filter(|component| component.name != "net-istio").map(|component| StageId::component(&component.name)),

@@ -13,6 +13,8 @@ pub enum StageId {
     Fetch,
     /// The kind cluster, or the existing one, answers.
     Cluster,
+    /// What is on an existing cluster already, and what may be done there.
+    Preflight,
     /// Its nodes are Ready; definitions and objects are sent meanwhile.
     Nodes,
     /// The images of one group are on this machine.
@@ -42,6 +44,7 @@ impl StageId {
             "engine-check" => Self::EngineCheck,
             "fetch" => Self::Fetch,
             "cluster" => Self::Cluster,
+            "preflight" => Self::Preflight,
             "nodes" => Self::Nodes,
             "crds" => Self::Crds,
             "ingress" => Self::Ingress,
@@ -72,6 +75,7 @@ impl fmt::Display for StageId {
             Self::EngineCheck => f.pad("engine-check"),
             Self::Fetch => f.pad("fetch"),
             Self::Cluster => f.pad("cluster"),
+            Self::Preflight => f.pad("preflight"),
             Self::Nodes => f.pad("nodes"),
             Self::Pull(group) => f.pad(&format!("pull/{group}")),
             Self::Images(group) => f.pad(&format!("images/{group}")),
@@ -109,6 +113,7 @@ mod tests {
             StageId::EngineCheck,
             StageId::Fetch,
             StageId::Cluster,
+            StageId::Preflight,
             StageId::Pull("net-istio".into()),
             StageId::Images("net-istio".into()),
             StageId::Crds,

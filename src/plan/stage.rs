@@ -3,8 +3,9 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Check, PulledGroup, StageId};
+use super::{Adopted, Check, PulledGroup, StageId};
 use crate::bundle::{KindSettings, Patch, Substitute};
+use crate::catalog::KubernetesRange;
 use crate::config::{Change, Ingress, Origin, OwnManifest, Resources};
 
 /// Everything that `up` would do. Made without I/O, clock or cluster.
@@ -78,6 +79,10 @@ pub enum Target {
     Existing {
         /// kubectl context.
         context: String,
+        /// The Kubernetes that all components run on.
+        kubernetes: KubernetesRange,
+        /// Components that are there already and used as they are.
+        adopted: Vec<Adopted>,
     },
 }
 

@@ -23,7 +23,9 @@ pub(super) fn closing(outcome: &Outcome, cluster: &str, took_ms: u64, skipped: u
     if let Some(prediction) = &outcome.prediction {
         facts.row(["prediction".into(), Cell::toned(&values(prediction), Tone::Strong)]);
     }
-    facts.row(["url".into(), Cell::toned(&outcome.url, Tone::Strong)]);
+    if !outcome.url.is_empty() {
+        facts.row(["url".into(), Cell::toned(&outcome.url, Tone::Strong)]);
+    }
     facts.row(["context".into(), Cell::new(&outcome.context)]);
     text.push_str(&indent(&facts.render(palette)));
     if let Some(curl) = &outcome.curl {
@@ -32,7 +34,9 @@ pub(super) fn closing(outcome: &Outcome, cluster: &str, took_ms: u64, skipped: u
     let name = if cluster == ClusterName::DEFAULT { String::new() } else { format!(" --name {cluster}") };
     let mut next = Table::bare();
     next.row([Cell::new(&format!("quickstart status{name}")), "what runs, what does not, and why".into()]);
-    next.row([Cell::new(&format!("quickstart down{name}")), "take it away, completely".into()]);
+    let away =
+        if outcome.context == format!("kind-{cluster}") { "take it away, completely" } else { "take just this off the cluster again" };
+    next.row([Cell::new(&format!("quickstart down{name}")), away.into()]);
     text.push_str("\nNext:\n");
     text.push_str(&indent(&next.render(palette)));
     text

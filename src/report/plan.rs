@@ -14,13 +14,17 @@ pub fn plan_tree(plan: &Plan, budget: &Budget, palette: Palette) -> String {
             format!("kind, node {node_image}, ingress on 127.0.0.1:{port} by a tunnel")
         }
         Target::Kind { node_image, port, .. } => format!("kind, node {node_image}, ingress on 127.0.0.1:{port}"),
-        Target::Existing { context } => {
+        Target::Existing { context, .. } => {
             let ingress = plan.port().map(|port| format!(", ingress on 127.0.0.1:{port} by a tunnel")).unwrap_or_default();
             format!("existing cluster of context {context}{ingress}")
         }
     };
     let _ = writeln!(out, "{}", palette.paint(Tone::Strong, &format!("cluster {} ({}, profile {})", plan.cluster, plan.set, plan.profile)));
-    let _ = writeln!(out, "{place}\n");
+    let _ = writeln!(out, "{place}");
+    for adopted in plan.adopted() {
+        let _ = writeln!(out, "{adopted}");
+    }
+    out.push('\n');
     let _ = writeln!(out, "{}", palette.paint(Tone::Strong, "stages (one starts when all it needs are done)"));
     let last = plan.stages.len().saturating_sub(1);
     let width = plan.stages.iter().map(|stage| stage.id.to_string().len()).max().unwrap_or(0);

@@ -36,6 +36,9 @@ pub fn status_board(report: &Report, palette: Palette) -> String {
     if !table.is_empty() {
         let _ = write!(out, "\n{}", table.render(palette));
     }
+    for adopted in &report.adopted {
+        let _ = writeln!(out, "{adopted}");
+    }
     for node in &report.nodes {
         let what = node.substitute.as_ref().map(|substitute| format!(", really {}", substitute.name)).unwrap_or_default();
         let _ = writeln!(out, "\nnode {} {}{what}", node.name, if node.ready { "ready" } else { "not ready" });
@@ -48,6 +51,9 @@ pub fn status_board(report: &Report, palette: Palette) -> String {
         };
         let how = if report.ingress == Ingress::Tunnel { "through a tunnel" } else { "mapped by kind" };
         let _ = writeln!(out, "ingress {url} {state} ({how})");
+    }
+    if let Some(address) = &report.load_balancer {
+        let _ = writeln!(out, "load balancer {address}");
     }
     if !report.tunnels.is_empty() {
         let _ = writeln!(out, "\n{}", tunnels(&report.tunnels, palette).trim_end());

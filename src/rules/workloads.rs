@@ -106,7 +106,30 @@ pub(super) const RULES: &[Rule] = &[
         "the API server does not answer",
         "is the node's container running? `quickstart status` tells; `quickstart up` brings the cluster back",
     ),
-    named("COMPONENT_FOREIGN", &[Prerequisite], "a component was installed by somebody else", "another cluster, or `up` without --on"),
+    named(
+        "COMPONENT_FOREIGN",
+        &[Prerequisite],
+        "a component was installed by somebody else",
+        "nothing was touched: use another cluster, or `quickstart up --name OTHER` without --on for one of its own",
+    ),
+    named(
+        "OBJECT_FOREIGN",
+        &[Prerequisite],
+        "an object that would be applied is there and is not ours",
+        "nothing of it was changed: take it away if it is yours and not needed, or use another cluster",
+    ),
+    named(
+        "RBAC_MISSING",
+        &[Prerequisite],
+        "the user of a context may not do all that is needed there",
+        "nothing was touched: ask whoever runs the cluster for these permissions, or for the role cluster-admin; `kubectl auth can-i --list` shows yours",
+    ),
+    named(
+        "KUBERNETES_TOO_OLD",
+        &[Prerequisite],
+        "an existing cluster's Kubernetes is older than the components run on",
+        "nothing was touched: upgrade the cluster, or take older versions with --set COMPONENT=VERSION",
+    ),
 ];
 
 /// The API server's own words for a webhook that it could not ask.

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Context;
 use super::waiting::Waiting;
 use crate::catalog::{NeverClaimed, Object, RestMap, embedded};
-use crate::cluster::{Cluster, ClusterError};
+use crate::cluster::{Cluster, ClusterError, installer, is_ours};
 use crate::error::{Exit, Failure};
 use crate::event::EventKind;
 use crate::health::interrupted;
@@ -101,8 +101,24 @@ async fn one(
     }
 }
 
+/// On a cluster that was there before, what is somebody else's stays as it is: a namespace is used, everything else is refused. Looked at
+/// again at every try: it was not there when the run began.
+async fn is_theirs(ctx: &Context, cluster: &Cluster, object: &Object, path: &str) -> Result<bool, ClusterError> {
+    if ctx.plan.is_local() {
+        return Ok(false);
+    }
+    match cluster.find_metadata(path).await? {
+        Some(live) if !is_ours(&live) && object.gvk.kind == "Namespace" => Ok(true),
+        Some(live) if !is_ours(&live) => Err(ClusterError::Foreign { object: object.to_string(), by: installer(&live) }),
+        _ => Ok(false),
+    }
+}
+
 /// One try; answers whether the server's object is another one now.
 async fn try_once(ctx: &Context, cluster: &Cluster, claimed: &NeverClaimed, object: &Object, path: &str) -> Result<bool, ClusterError> {
+    if is_theirs(ctx, cluster, object, path).await? {
+        return Ok(false);
+    }
     let scalable = object.gvk.kind == "Deployment" && !ctx.is_fresh();
     let (live, before) = if scalable || claimed.needs_live(object) {
         let live = cluster.find(path).await?;

@@ -6,14 +6,16 @@ use super::user_context::switch_context;
 use super::waiting::told;
 use super::{Context, Ended, checks, create, unless_stopped, wake};
 use crate::cluster::Cluster;
+use crate::config::{ClusterPaths, Environment};
 use crate::docker::Node;
 use crate::error::{Exit, Failure};
 use crate::kind::{Kind, Proxies, kubeconfig};
 use crate::plan::{Stage, StageId, Target};
+use crate::state::State;
 
 pub(super) async fn run(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> Result<Ended, Failure> {
     let found = match &ctx.plan.target {
-        Target::Existing { context } => {
+        Target::Existing { context, .. } => {
             existing(ctx, context).await?;
             Found::Running
         }
@@ -35,17 +37,29 @@ enum Found {
 }
 
 async fn existing(ctx: &Context, context: &str) -> Result<(), Failure> {
-    let files = kubeconfig::files(ctx.settings.environment.kubeconfig.as_deref(), ctx.settings.environment.home.as_deref());
+    let cluster = of_context(&ctx.settings.environment, context).await?;
+    cluster.version().await?;
+    drop(ctx.cluster.set(cluster));
+    Ok(())
+}
+
+/// Access to the cluster of one of the user's contexts.
+pub async fn of_context(environment: &Environment, context: &str) -> Result<Cluster, Failure> {
     let mut texts = Vec::new();
-    for file in files {
+    for file in kubeconfig::files(environment.kubeconfig.as_deref(), environment.home.as_deref()) {
         if let Ok(text) = fs_err::tokio::read_to_string(&file).await {
             texts.push((file.display().to_string(), text));
         }
     }
-    let cluster = Cluster::from_texts(&texts, Some(context)).await?;
-    cluster.version().await?;
-    drop(ctx.cluster.set(cluster));
-    Ok(())
+    Ok(Cluster::from_texts(&texts, Some(context)).await?)
+}
+
+/// Access to the cluster of a state: by our private kubeconfig where it is ours, else by the user's context.
+pub async fn of_state(environment: &Environment, paths: &ClusterPaths, state: &State) -> Result<Cluster, Failure> {
+    match state.context() {
+        Some(context) => of_context(environment, context).await,
+        None => Ok(Cluster::from_file(&paths.kubeconfig, None).await?),
+    }
 }
 
 /// Makes sure that our node runs; answers what was there before.
@@ -95,7 +109,7 @@ pub(super) fn driver(ctx: &Context) -> Result<Kind, Failure> {
 }
 
 /// The environment's proxies in kind's form.
-pub fn proxies(environment: &crate::config::Environment) -> Proxies {
+pub fn proxies(environment: &Environment) -> Proxies {
     Proxies { any: environment.proxies.any(), no_proxy: environment.proxies.none.clone() }
 }
 

@@ -12,8 +12,8 @@ use super::Ended;
 use super::waiting::told;
 use super::{Context, apply, checks};
 use crate::catalog::Object;
-use crate::cluster::{ClusterError, is_ours};
-use crate::error::{Exit, Failure};
+use crate::cluster::ClusterError;
+use crate::error::Failure;
 use crate::plan::{Check, Stage, StageId, Wave};
 
 /// Collections that are listed side by side.
@@ -28,7 +28,6 @@ pub(super) async fn crds(ctx: &Context, stage: &Stage, cancel: &CancellationToke
 
 /// One component of the catalog.
 pub(super) async fn component(ctx: &Context, stage: &Stage, name: &str, cancel: &CancellationToken) -> Result<Ended, Failure> {
-    refuse_foreign(ctx, name).await?;
     let waves = ctx.assembled()?.waves(&ctx.plan, name);
     carry_out(ctx, &stage.id, &waves, &stage.checks, cancel).await
 }
@@ -192,23 +191,4 @@ fn digest<'a>(objects: impl IntoIterator<Item = &'a Object>) -> String {
         sum.update(b"\n");
     }
     hex::encode(sum.finalize())
-}
-
-/// On a cluster that is not ours, a component that somebody else installed is not ours to change.
-async fn refuse_foreign(ctx: &Context, name: &str) -> Result<(), Failure> {
-    if ctx.plan.is_local() {
-        return Ok(());
-    }
-    let Some(component) = ctx.plan.component(name) else { return Ok(()) };
-    for deployment in &component.deployments {
-        let path = format!("/apis/apps/v1/namespaces/{}/deployments/{deployment}", component.namespace);
-        let Some(live) = ctx.cluster()?.find(&path).await? else { continue };
-        if !is_ours(&live) {
-            let what = format!("{} is already installed on this cluster, by somebody else", component.title);
-            return Err(Failure::new("COMPONENT_FOREIGN", Exit::Prerequisite, what)
-                .cause(format!("Deployment {}/{deployment} is there and quickstart did not apply it", component.namespace))
-                .hint("use another cluster, or `quickstart up` without --on for a cluster of its own"));
-        }
-    }
-    Ok(())
 }

@@ -28,12 +28,13 @@ pub(super) async fn run(ctx: &Context, cancel: &CancellationToken) -> Result<End
         unpack::missing(ctx, &cache, cancel).await?;
     }
     let texts = manifests(ctx, &cache, cancel).await?;
-    let assembled = tokio::task::spawn_blocking({
+    let mut assembled = tokio::task::spawn_blocking({
         let plan = ctx.plan.clone();
         move || assemble(&plan, &texts)
     })
     .await
     .map_err(|error| Failure::internal(error.to_string()))??;
+    super::images::carry_model(ctx, &mut assembled, cancel).await?;
     drop(ctx.assembled.set(assembled));
     if ctx.plan.is_local() {
         let program = kind(ctx, &cache, cancel).await?;

@@ -1,5 +1,7 @@
 //! Images of the bundle and of the cache into the node, group by group, in the order in which stages need them.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use tokio_util::sync::CancellationToken;
 
 use super::unpack::{self, Told};
@@ -9,7 +11,7 @@ use crate::bundle::{Image, OciArchive};
 use crate::docker::{ContainerFile, ContainerStore, DockerError, normalize_reference};
 use crate::error::Failure;
 use crate::fetch::Cache;
-use crate::plan::StageId;
+use crate::plan::{Assembled, StageId};
 
 /// Where the demo's PersistentVolume looks for its model (`manifests/samples/sklearn-iris-offline.yaml`).
 const MODEL_FOLDER: &str = "/var/lib/quickstart/models/sklearn-iris";
@@ -59,11 +61,33 @@ pub(super) async fn group(ctx: &Context, id: &StageId, group: &str, cancel: &Can
 
 /// Puts the demo's model into the node.
 pub(super) async fn model(ctx: &Context, cancel: &CancellationToken) -> Result<(), Failure> {
+    let Some((name, contents)) = model_file(ctx, cancel).await? else { return Ok(()) };
+    let file = ContainerFile { path: name, contents: contents.into(), executable: false };
+    let files = [file];
+    let copy = ctx.engine()?.copy_in(ctx.node()?, MODEL_FOLDER, &files);
+    told(&ctx.events, &StageId::Demo, "model", "the model is copied into the node", copy).await?;
+    Ok(())
+}
+
+/// Puts the bundle's model into the demo's objects, for a cluster whose nodes we cannot reach.
+///
+/// # Errors
+/// The model is neither in the cache nor in the bundle.
+pub async fn carry_model(ctx: &Context, assembled: &mut Assembled, cancel: &CancellationToken) -> Result<(), Failure> {
+    let wanted = !ctx.plan.is_local() && ctx.plan.demo.as_ref().is_some_and(|demo| demo.offline);
+    if wanted && let Some((name, contents)) = model_file(ctx, cancel).await? {
+        assembled.put_model(&name, &STANDARD.encode(contents))?;
+    }
+    Ok(())
+}
+
+/// Name and bytes of the bundle's model.
+async fn model_file(ctx: &Context, cancel: &CancellationToken) -> Result<Option<(String, Vec<u8>)>, Failure> {
     let Some((model, entry)) = ctx.bundle.as_ref().and_then(|bundle| {
         let model = bundle.model.as_ref()?;
         Some((model, unpack::entry(bundle, &model.path)?))
     }) else {
-        return Ok(());
+        return Ok(None);
     };
     let cache = Cache::new(&ctx.settings.paths.cache);
     if cache.get(&entry.sha256).await?.is_none() {
@@ -71,10 +95,5 @@ pub(super) async fn model(ctx: &Context, cancel: &CancellationToken) -> Result<(
     }
     let place = cache.get(&entry.sha256).await?.ok_or_else(|| Failure::internal("the model is not in the cache"))?;
     let contents = fs_err::tokio::read(&place).await.map_err(|error| Failure::internal(error.to_string()))?;
-    let name = model.path.rsplit('/').next().unwrap_or("model.joblib").to_owned();
-    let file = ContainerFile { path: name, contents: contents.into(), executable: false };
-    let files = [file];
-    let copy = ctx.engine()?.copy_in(ctx.node()?, MODEL_FOLDER, &files);
-    told(&ctx.events, &StageId::Demo, "model", "the model is copied into the node", copy).await?;
-    Ok(())
+    Ok(Some((model.path.rsplit('/').next().unwrap_or("model.joblib").to_owned(), contents)))
 }

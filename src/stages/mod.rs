@@ -8,6 +8,7 @@ mod component;
 mod context;
 mod create;
 mod engine_check;
+mod existing;
 mod fetch;
 mod image_store;
 mod images;
@@ -23,11 +24,13 @@ mod user_context;
 mod waiting;
 mod wake;
 
-pub use cluster::proxies;
+pub use cluster::{of_context, of_state, proxies};
 pub use compare::{Compared, Difference, compare};
 pub use context::Context;
 pub use engine_check::{connect, large_enough};
+pub use existing::{Found, Who, survey};
 pub use fetch::{goarch, manifests};
+pub use images::carry_model;
 pub use leases::release_of;
 pub use namespaces::emptied;
 pub use ports::{free_port, owner, taken};
@@ -85,6 +88,7 @@ async fn carry_out(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> 
         StageId::EngineCheck => engine_check::run(ctx, &stage.id).await,
         StageId::Fetch => fetch::run(ctx, cancel).await,
         StageId::Cluster => Box::pin(cluster::run(ctx, stage, cancel)).await,
+        StageId::Preflight => Box::pin(existing::preflight(ctx, stage, cancel)).await,
         StageId::Pull(group) => Box::pin(prefetch::group(ctx, &stage.id, group, cancel)).await,
         StageId::Images(group) => images::group(ctx, &stage.id, group, cancel).await,
         StageId::Crds => component::crds(ctx, stage, cancel).await,

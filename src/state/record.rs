@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{StateError, persist};
 use crate::bundle::Substitute;
 use crate::config::Ingress;
-use crate::plan::{Plan, StageId, Target};
+use crate::plan::{Adopted, Plan, StageId, Target};
 
 /// The format this program writes, and the newest that it reads.
 pub const VERSION: u32 = 1;
@@ -62,6 +62,9 @@ pub struct State {
     /// Path of the bundle that the cluster was made from.
     #[serde(default)]
     pub bundle: Option<String>,
+    /// Components of somebody else's that are used as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adopted: Vec<Adopted>,
     /// The registry that images were pulled from instead of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mirror: Option<String>,
@@ -154,6 +157,7 @@ impl State {
             bundle: None,
             mirror: None,
             no_prefetch: false,
+            adopted: Vec::new(),
             engine: None,
             images: None,
             creating: false,
@@ -166,6 +170,11 @@ impl State {
         state
     }
 
+    /// The context of a cluster that was there before us; `None`: a kind cluster of ours.
+    pub fn context(&self) -> Option<&str> {
+        (self.target != "kind").then_some(self.target.as_str())
+    }
+
     /// Takes over what a plan says.
     pub fn take(&mut self, plan: &Plan) {
         self.created_by = format!("quickstart {}", env!("CARGO_PKG_VERSION"));
@@ -174,10 +183,11 @@ impl State {
         self.components = plan.components.iter().map(|component| (component.name.clone(), component.version.clone())).collect();
         (self.target, self.node_image) = match &plan.target {
             Target::Kind { node_image, .. } => ("kind".to_owned(), Some(node_image.clone())),
-            Target::Existing { context } => (context.clone(), None),
+            Target::Existing { context, .. } => (context.clone(), None),
         };
         self.port = plan.port();
         self.ingress = plan.ingress;
+        self.adopted = plan.adopted().to_vec();
         self.mirror.clone_from(&plan.mirror);
         self.no_prefetch = !plan.prefetch;
         self.demo_host = plan.demo.as_ref().map(|demo| demo.host.clone());

@@ -30,7 +30,9 @@ pub async fn gather(cluster: Option<&Cluster>, state: &State, tunnels: Vec<Tunne
         url: state.port.map(|port| format!("http://127.0.0.1:{port}")),
         ingress: state.ingress,
         ingress_ready: None,
+        load_balancer: None,
         components: Vec::new(),
+        adopted: state.adopted.clone(),
         demo: None,
         patches: state.patches.clone(),
         problems: tunnels.iter().filter_map(TunnelStatus::problem).collect(),
@@ -46,7 +48,10 @@ pub async fn gather(cluster: Option<&Cluster>, state: &State, tunnels: Vec<Tunne
             Err(error) => report.problems.push(error.to_string()),
         }
     } else {
-        report.problems.push("the node's container does not run".to_owned());
+        report.problems.push(match state.context() {
+            None => "the node's container does not run".to_owned(),
+            Some(context) => format!("no kubeconfig leads to context {context}"),
+        });
     }
     report.ready = report.running && report.problems.is_empty();
     report.exit = report.exit().code();
@@ -79,8 +84,13 @@ async fn fill(report: &mut Report, cluster: &Cluster, state: &State, catalog: &C
             deployments,
         }
     });
-    let (nodes, components, ingress, demo) =
-        tokio::join!(nodes(cluster, state), join_all(asked), ingress(state.port), demo(cluster, state, probe));
+    let (nodes, components, ingress, demo, balancer) = tokio::join!(
+        nodes(cluster, state),
+        join_all(asked),
+        ingress(state.port),
+        demo(cluster, state, probe),
+        load_balancer(cluster, state)
+    );
     for deployment in components.iter().flat_map(|component| &component.deployments) {
         if let Some(why) = &deployment.why {
             report.problems.push(format!("{}/{}: {why}", deployment.namespace, deployment.name));
@@ -93,6 +103,7 @@ async fn fill(report: &mut Report, cluster: &Cluster, state: &State, catalog: &C
     report.problems.extend(demo.as_ref().and_then(|demo| Some(format!("{}/{}: {}", demo.namespace, demo.name, demo.why.as_ref()?))));
     report.ingress_ready = ingress.map(|answer| answer.is_ok());
     report.nodes = nodes;
+    report.load_balancer = balancer;
     report.components = components;
     report.demo = demo;
 }
@@ -109,6 +120,12 @@ async fn nodes(cluster: &Cluster, state: &State) -> Vec<NodeStatus> {
             substitute: substitute.clone(),
         })
         .collect()
+}
+
+/// Only a cloud has one, and ours is no cloud.
+async fn load_balancer(cluster: &Cluster, state: &State) -> Option<String> {
+    state.context()?;
+    gateway::balanced(&cluster.find(gateway::SERVICE).await.ok()??)
 }
 
 async fn ingress(port: Option<u16>) -> Option<Result<(), String>> {

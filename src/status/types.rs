@@ -7,6 +7,7 @@ use crate::bundle::Substitute;
 use crate::config::Ingress;
 use crate::error::Exit;
 use crate::forward::TunnelStatus;
+use crate::plan::Adopted;
 
 /// Everything that `status` knows.
 #[derive(Clone, Debug, Serialize)]
@@ -35,8 +36,14 @@ pub struct Report {
     pub ingress: Ingress,
     /// Does the gateway answer there?
     pub ingress_ready: Option<bool>,
+    /// The address that a cloud's load balancer gave the gateway, on a cluster that was there before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancer: Option<String>,
     /// Components, in catalog order.
     pub components: Vec<ComponentStatus>,
+    /// Components of somebody else's that are used as they are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub adopted: Vec<Adopted>,
     /// The demo model.
     pub demo: Option<DemoStatus>,
     /// Changes that only the bundle's stand-ins needed.

@@ -149,7 +149,7 @@ async fn a_pending_gateway_is_normal_on_kind() {
     machine.server.edit(service, "kubectl", |object| object["spec"]["type"] = json!("LoadBalancer"));
     let gateway = check(&machine.quickstart(&["doctor", "-o", "json"]).await.expect(0), "gateway-address");
     assert_eq!((&gateway["result"], gateway["saw"].to_string().contains("normal on kind")), (&json!("ok"), true), "{gateway}");
-    machine.edit_state(|state| state["target"] = json!("somewhere-else"));
+    machine.edit_state(|state| state["target"] = json!("kind-quickstart"));
     let gateway = check(&machine.quickstart(&["doctor", "-o", "json"]).await, "gateway-address");
     assert_eq!((&gateway["result"], &gateway["error_id"]), (&json!("warning"), &json!("GATEWAY_PENDING")), "{gateway}");
 }

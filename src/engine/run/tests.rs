@@ -48,7 +48,7 @@ fn plan(edges: &[(usize, usize)], count: usize) -> Plan {
         cluster: "t".into(),
         profile: "serverless".into(),
         set: "s".into(),
-        target: Target::Existing { context: "c".into() },
+        target: Target::Kind { node_image: "n".into(), kubernetes: None, port: 1 },
         components: Vec::new(),
         stages,
         patches: Vec::new(),
