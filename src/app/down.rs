@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::off;
 use crate::app::App;
 use crate::cli::{Down, EventsOutput};
 use crate::config::ClusterName;
@@ -19,9 +20,8 @@ use crate::state::{Lock, State};
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(app: &App, arguments: &Down) -> Result<Exit, Failure> {
-    if arguments.on.is_some() {
-        return Err(Failure::new("USAGE", Exit::Usage, "`down --on` is not there yet")
-            .hint("`quickstart plan --on CONTEXT -o manifests | kubectl delete -f -` takes away what `up --on` applied"));
+    if let Some(context) = &arguments.on {
+        return off::context(app, context, arguments).await;
     }
     let names = if arguments.all { app.settings.paths.clusters() } else { vec![app.settings.name.clone()] };
     let mut first = None;
@@ -89,6 +89,9 @@ async fn one(app: &App, name: &ClusterName, arguments: &Down) -> Result<(), Fail
     forward::end_all(&paths).await?;
     // A state that cannot be read must not keep its cluster alive.
     let state = State::read(&paths.state).ok().flatten();
+    if let Some(state) = state.as_ref().filter(|state| state.context().is_some()) {
+        return off::of_state(app, &state.target, name, lock, arguments).await;
+    }
     if state.as_ref().is_none_or(|state| state.target == "kind") {
         let engine = connect(&app.settings.environment).await.map_err(|failure| kept(failure, name))?;
         lifecycle::remove_nodes(&engine, name, state.as_ref()).await?;
@@ -149,7 +152,7 @@ async fn refuse_foreign(app: &App, name: &ClusterName) -> Result<(), Failure> {
     Ok(())
 }
 
-fn say(app: &App, output: EventsOutput, what: &str, message: &str) -> Result<(), Failure> {
+pub(super) fn say(app: &App, output: EventsOutput, what: &str, message: &str) -> Result<(), Failure> {
     if output == EventsOutput::Json {
         let at = jiff::Timestamp::now().to_string();
         return app.data(&json!({"at": at, "event": "noted", "message": format!("{what}: {message}")}).to_string());

@@ -11,6 +11,7 @@ mod forward;
 mod image;
 mod join;
 mod logs;
+mod off;
 mod plan;
 mod predict;
 mod reset;

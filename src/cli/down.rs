@@ -16,6 +16,9 @@ pub struct Down {
     /// Take only what quickstart installed off the cluster of this kubectl context
     #[arg(long, value_name = "CONTEXT", conflicts_with = "all")]
     pub on: Option<String>,
+    /// On an existing cluster: also give up what others have put into the kinds and namespaces that go
+    #[arg(long)]
+    pub yes: bool,
     /// How to tell the story
     #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     pub output: EventsOutput,

@@ -17,11 +17,17 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// After finalizers were taken off nothing holds an object.
 const AFTER: Duration = Duration::from_secs(20);
 
+/// Kinds whose objects make other objects: they go first, while their controllers still clean up after them.
+const FIRST: &[&[&str]] = &[
+    &["inferenceservices", "inferencegraphs", "trainedmodels", "llminferenceservices"],
+    &["services", "routes", "configurations", "revisions", "domainmappings"],
+];
+
 /// A custom resource's collection over all namespaces: `/apis/GROUP/VERSION/PLURAL`.
 pub(super) type Collection = String;
 
 /// Objects of these collections: path → object.
-pub(super) async fn found(cluster: &Cluster, collections: &[Collection]) -> Result<Vec<(String, Value)>, ClusterError> {
+async fn found(cluster: &Cluster, collections: &[Collection]) -> Result<Vec<(String, Value)>, ClusterError> {
     let mut asked = stream::iter(collections.iter().map(|collection| async move {
         match cluster.list(collection, "").await {
             Err(error) if error.is_not_found() => Ok((collection, Vec::new())),
@@ -37,6 +43,33 @@ pub(super) async fn found(cluster: &Cluster, collections: &[Collection]) -> Resu
         }
     }
     Ok(all)
+}
+
+/// Deletes every object of these kinds (plural, collection), each step seen to be gone before the next; `deaf` as in [`delete_all`].
+pub(super) async fn in_steps<F: Future<Output = Result<(), Failure>>>(
+    cluster: &Cluster,
+    all: &[(String, Collection)],
+    patience: Duration,
+    cancel: &CancellationToken,
+    told: impl Fn(String),
+    deaf: impl Fn() -> F,
+) -> Result<(), Failure> {
+    for step in 0..=FIRST.len() {
+        let wanted = |plural: &str| match FIRST.get(step) {
+            Some(names) => names.contains(&plural),
+            None => true,
+        };
+        let collections: Vec<Collection> =
+            all.iter().filter(|(plural, _)| wanted(plural)).map(|(_, collection)| collection.clone()).collect();
+        let paths: Vec<String> = found(cluster, &collections).await?.into_iter().map(|(path, _)| path).collect();
+        if paths.is_empty() {
+            continue;
+        }
+        told(format!("deleting {} custom resources, such as {}", paths.len(), short(&paths[0])));
+        delete_all(cluster, &paths, cancel, &deaf).await?;
+        gone(cluster, &collections, paths, patience, cancel, &told).await?;
+    }
+    Ok(())
 }
 
 fn path_of(collection: &str, item: &Value) -> String {
@@ -85,7 +118,7 @@ pub(super) async fn delete_all<F: Future<Output = Result<(), Failure>>>(
 }
 
 /// Waits until none of these is there; after `patience` their finalizers are named to `told` and taken off.
-pub(super) async fn gone(
+async fn gone(
     cluster: &Cluster,
     collections: &[Collection],
     mut paths: Vec<String>,
@@ -126,7 +159,7 @@ async fn force(cluster: &Cluster, path: &str, object: &Value) -> Result<String, 
     }
     match cluster.merge(path, &json!({"metadata": {"finalizers": null}})).await {
         Err(error) if !error.is_not_found() => Err(error.into()),
-        _ => Ok(format!("{what} hung: nobody took its finalizer {} off, so reset did", names.join(", "))),
+        _ => Ok(format!("{what} hung: nobody took its finalizer {} off, so it was taken off here", names.join(", "))),
     }
 }
 
@@ -157,7 +190,7 @@ fn stays(paths: &[String]) -> Failure {
 }
 
 /// `serving.kserve.io inferenceservices default/mine` of an address.
-pub(super) fn short(path: &str) -> String {
+fn short(path: &str) -> String {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let rest = if parts.first() == Some(&"api") { parts.get(2..) } else { parts.get(3..) }.unwrap_or_default();
     match rest {

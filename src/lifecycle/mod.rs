@@ -3,11 +3,13 @@
 mod clear;
 mod images;
 mod interrupt;
+mod inventory;
 mod keep;
 mod remove;
 mod restore;
 mod stack;
 mod stop;
+mod uninstall;
 
 pub use images::keep_images;
 pub use interrupt::ask_to_stop;
@@ -16,3 +18,4 @@ pub use remove::{foreign, forget_context, nodes as remove_nodes, purge};
 pub use restore::restore;
 pub use stack::take_down as remove_stack;
 pub use stop::stop;
+pub use uninstall::{Site, take_off};

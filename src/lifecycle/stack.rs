@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::clear::{Collection, absent, delete_all, found, gone, short};
+use super::clear::{Collection, absent, delete_all, in_steps};
 use crate::catalog::{Object, served_collections};
 use crate::error::Failure;
 use crate::plan::StageId;
@@ -12,12 +12,6 @@ use crate::stages::{self, Context};
 
 /// Namespaces and definitions.
 const GONE_WITHIN: Duration = Duration::from_secs(180);
-
-/// Groups whose objects make other objects: they go first, while their controllers still clean up after them.
-const FIRST: &[&[&str]] = &[
-    &["inferenceservices", "inferencegraphs", "trainedmodels", "llminferenceservices"],
-    &["services", "routes", "configurations", "revisions", "domainmappings"],
-];
 
 /// Takes the stack down; `patience` is how long finalizers get before they are taken off.
 pub async fn take_down(ctx: &Context, patience: Duration, cancel: &CancellationToken) -> Result<(), Failure> {
@@ -46,26 +40,18 @@ async fn custom_resources(ctx: &Context, objects: &[&Object], patience: Duration
             Some((plural, served_collections(&definition.body).pop()?))
         })
         .collect();
-    for step in 0..=FIRST.len() {
-        let wanted = |plural: &str| match FIRST.get(step) {
-            Some(names) => names.contains(&plural),
-            None => true,
-        };
-        let collections: Vec<Collection> =
-            all.iter().filter(|(plural, _)| wanted(plural)).map(|(_, collection)| collection.clone()).collect();
-        let paths: Vec<String> = found(cluster, &collections).await?.into_iter().map(|(path, _)| path).collect();
-        if paths.is_empty() {
-            continue;
-        }
-        ctx.events.note(format!("deleting {} custom resources, such as {}", paths.len(), short(&paths[0])));
-        delete_all(cluster, &paths, cancel, || async {
+    in_steps(
+        cluster,
+        &all,
+        patience,
+        cancel,
+        |sentence| ctx.events.note(sentence),
+        || async {
             ctx.events.note("a webhook that guards deletions does not answer: the webhooks go first");
             webhooks(ctx, objects).await
-        })
-        .await?;
-        gone(cluster, &collections, paths, patience, cancel, |sentence| ctx.events.note(sentence)).await?;
-    }
-    Ok(())
+        },
+    )
+    .await
 }
 
 async fn webhooks(ctx: &Context, objects: &[&Object]) -> Result<(), Failure> {

@@ -27,6 +27,7 @@ mod image;
 mod kept_images;
 mod kubeconfig;
 mod logs;
+mod on;
 mod parsers;
 mod plan;
 mod plan_drawings;
