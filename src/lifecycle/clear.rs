@@ -126,7 +126,7 @@ async fn force(cluster: &Cluster, path: &str, object: &Value) -> Result<String, 
     }
     match cluster.merge(path, &json!({"metadata": {"finalizers": null}})).await {
         Err(error) if !error.is_not_found() => Err(error.into()),
-        _ => Ok(format!("{what} hung: nobody took its finalizer {} off, so reset did", names.join(", "))),
+        _ => Ok(format!("{what} hung: nobody took its finalizer {} off, so quickstart did", names.join(", "))),
     }
 }
 
@@ -153,7 +153,7 @@ fn stays(paths: &[String]) -> Failure {
     let names: Vec<String> = paths.iter().take(5).map(|path| short(path)).collect();
     Failure::new("LEFTOVERS", Exit::StageFailed, "not everything of the stack could be removed")
         .cause(names.join(", "))
-        .hint("run `quickstart reset --stack` again, or `quickstart reset` for a fresh cluster")
+        .hint("run the same command again, or `quickstart reset` for a fresh cluster")
 }
 
 /// `serving.kserve.io inferenceservices default/mine` of an address.
@@ -167,7 +167,8 @@ pub(super) fn short(path: &str) -> String {
     }
 }
 
-async fn pause(cancel: &CancellationToken) -> Result<(), Failure> {
+/// Between two looks.
+pub(super) async fn pause(cancel: &CancellationToken) -> Result<(), Failure> {
     tokio::select! {
         () = cancel.cancelled() => Err(interrupted()),
         () = sleep(PAUSE) => Ok(()),
