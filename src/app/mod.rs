@@ -20,6 +20,7 @@ mod start;
 mod status;
 mod stop;
 mod story;
+mod switch;
 mod timeline;
 mod up;
 

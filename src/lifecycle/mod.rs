@@ -8,6 +8,7 @@ mod remove;
 mod restore;
 mod stack;
 mod stop;
+mod switch;
 
 pub use images::keep_images;
 pub use interrupt::ask_to_stop;
@@ -16,3 +17,4 @@ pub use remove::{foreign, forget_context, nodes as remove_nodes, purge};
 pub use restore::restore;
 pub use stack::take_down as remove_stack;
 pub use stop::stop;
+pub use switch::{keep as keep_for_switch, leave, look, reach};
