@@ -48,6 +48,11 @@ pub async fn gather(cluster: Option<&Cluster>, state: &State, tunnels: Vec<Tunne
     } else {
         report.problems.push("the node's container does not run".to_owned());
     }
+    if let Some(was) = state.switching.as_ref().and_then(|switching| switching.from.last()) {
+        report
+            .problems
+            .push(format!("the switch from profile {} to {} has not ended: `quickstart up` ends it", was.profile, state.profile));
+    }
     report.ready = report.running && report.problems.is_empty();
     report.exit = report.exit().code();
     report

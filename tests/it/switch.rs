@@ -160,6 +160,8 @@ async fn half_way_and_back() {
     signal(&run, Signal::KILL);
     machine.finish(run, &["up"]).await;
     assert_eq!(machine.state()["switching"]["from"][0]["profile"], "serverless");
+    let report = machine.quickstart(&["status"]).await.expect(7);
+    assert!(report.text().contains("the switch from profile serverless to raw has not ended"), "{}", report.text());
     let output = machine.up(&["--profile", "serverless"]).await.expect(0);
     assert!(output.stdout.contains(KNATIVE_HOST), "{}", output.text());
     assert_eq!(model(&machine, "team", "mine").unwrap()["status"]["deploymentMode"], "Knative");
