@@ -120,11 +120,15 @@ expect_text "its ID" 'error\[WOULD_LOSE\]' "$ERR"
 expect_true "Knative is still there" kubectl get namespace knative-serving
 
 part "up --profile raw --yes, killed half-way; a bare up ends it"
-q up --profile raw --yes >"$WORK/killed" 2>&1 &
-KILLED=$!
+"$PROGRAM" --name "$ONE" up --profile raw --yes >"$WORK/killed" 2>&1 &
+KILLED=$! # the program itself: a shell between would be killed in its place
 expect_true "Knative's webhooks go" eventually 120 eval "! docker exec $NODE kubectl --kubeconfig /etc/kubernetes/admin.conf get validatingwebhookconfiguration validation.webhook.serving.knative.dev"
 kill -9 "$KILLED" 2>/dev/null || true
 wait "$KILLED" 2>/dev/null || true
+expect_false "it did not get to its end" grep -q "ready in" "$WORK/killed"
+run q status
+expect_exit 7 "status"
+expect_text "it says what is going on" 'the switch from profile serverless to raw has not ended' "$OUT"
 run q up
 expect_exit 0 "up"
 told "up (after kill -9)"
@@ -157,6 +161,7 @@ run asked mine-default.example.com
 expect_json "the user's model answers still" '. == {"predictions": [1, 1]}' "$OUT"
 run q up --profile raw
 expect_exit 0 "up --profile raw, with nothing of the user's in the way"
+told up --profile raw
 say "   it took $TOOK s"
 predicts_as sklearn-iris-kserve-test.example.com
 
