@@ -30,7 +30,13 @@ pub(super) async fn crds(ctx: &Context, stage: &Stage, cancel: &CancellationToke
 pub(super) async fn component(ctx: &Context, stage: &Stage, name: &str, cancel: &CancellationToken) -> Result<Ended, Failure> {
     refuse_foreign(ctx, name).await?;
     let waves = ctx.assembled()?.waves(&ctx.plan, name);
-    carry_out(ctx, &stage.id, &waves, &stage.checks, cancel).await
+    let ended = carry_out(ctx, &stage.id, &waves, &stage.checks, cancel).await?;
+    if let Some(component) =
+        ctx.plan.component(name).filter(|_| name == "kserve" && ended == Ended::Done && !ctx.is_fresh() && ctx.plan.is_local())
+    {
+        super::unless_stopped(cancel, super::leases::release_gone(ctx.cluster()?, &component.namespace)).await?;
+    }
+    Ok(ended)
 }
 
 /// ClusterServingRuntimes.
