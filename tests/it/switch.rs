@@ -58,8 +58,13 @@ async fn serverless_becomes_raw_and_raw_serverless() {
     assert_eq!((&plan["switch"]["to"], &plan["switch"]["objects"][0]["fate"]), (&json!("raw"), &json!("recreated")));
     assert!(machine.server.writes().is_empty(), "a plan touches nothing");
 
+    // On the real cluster the new controller waited 15 s for the lease of the old one, and the demo with it.
+    let lease = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "kserve-controller-manager-leader-lock"},
+        "spec": {"holderIdentity": "kserve-controller-manager-77f-old_2b1c"}});
+    machine.create("/apis/coordination.k8s.io/v1/namespaces/kserve/leases", &lease).await;
     let output = machine.up(&["--profile", "raw"]).await.expect(0);
     assert!(output.stdout.contains("[1, 1]") && output.stdout.contains(RAW_HOST), "{}", output.text());
+    assert!(machine.server.get("/apis/coordination.k8s.io/v1/namespaces/kserve/leases/kserve-controller-manager-leader-lock").is_none());
     assert!(output.stderr.contains("from profile serverless to raw"), "{}", output.text());
     is_raw(&machine);
     machine.quickstart(&["status", "--probe"]).await.expect(0);
