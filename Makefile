@@ -2,7 +2,7 @@
 SHELL := bash
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help up build check test chaos-wire lint fuzz registry e2e days samples on endurance chaos bench airplane dist lab lab-check lab-clean
+.PHONY: help up build check test chaos-wire lint fuzz registry e2e days profiles samples on endurance chaos bench airplane dist lab lab-check lab-clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ e2e: ## the real thing on the lab's bundle: up, status, predict, second up, down
 
 days: ## the days after up on the lab: sleep, engine restart, ageing certificates, two clusters, resets, no trace (8 minutes)
 	@scripts/days.sh
+
+profiles: build ## serverless to raw and back on one real cluster, killed half-way, with a model of the user's (6 minutes)
+	@PROFILES_PROGRAM=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/quickstart scripts/profiles.sh
 
 samples: build ## every sample that the lab can run, proven on a cluster of its own (12 minutes; NAMES="canary graph")
 	@SAMPLES_PROGRAM=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/quickstart scripts/samples.sh $(NAMES)

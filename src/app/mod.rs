@@ -22,6 +22,7 @@ mod start;
 mod status;
 mod stop;
 mod story;
+mod switch;
 mod timeline;
 mod up;
 

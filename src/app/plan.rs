@@ -1,18 +1,22 @@
 //! `plan`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::json;
 
 use super::budget;
 use super::session::{self, Session, gone};
+use super::switch;
 use crate::app::App;
+use crate::bundle::Index;
 use crate::catalog::embedded;
 use crate::cli::{Plan as Arguments, PlanOutput};
+use crate::config::{ClusterPaths, Settings};
 use crate::error::{Exit, Failure};
 use crate::event::Emitter;
 use crate::fetch::Cache;
-use crate::plan::{Assembled, Budget, Plan, Target, assemble};
+use crate::plan::{Assembled, Budget, Plan, Switch, Target, assemble};
 use crate::report::{self, document, plan_difference, plan_dot, plan_mermaid, plan_svg, plan_tree};
 use crate::stages::{self, Context, Difference, compare};
 use crate::state::State;
@@ -29,8 +33,17 @@ pub(super) async fn run(app: &App, arguments: &Arguments) -> Result<Exit, Failur
         return Box::pin(difference(app, session, arguments.output)).await;
     }
     match arguments.output {
-        PlanOutput::Tree => app.data(&plan_tree(&session.plan, &budget::of(&session).await?, app.printer.data_palette()))?,
-        PlanOutput::Json => app.data(&document(&Priced { plan: &session.plan, budget: &budget::of(&session).await? })?)?,
+        PlanOutput::Tree => {
+            let tree = plan_tree(&session.plan, &budget::of(&session).await?, app.printer.data_palette());
+            match switch::planned(&session).await {
+                Some(switch) => app.data(&format!("{}\n{tree}", report::switch_lines(&switch)))?,
+                None => app.data(&tree)?,
+            }
+        }
+        PlanOutput::Json => {
+            let switch = switch::planned(&session).await;
+            app.data(&document(&Priced { plan: &session.plan, switch, budget: &budget::of(&session).await? })?)?;
+        }
         PlanOutput::Mermaid => app.data(&plan_mermaid(&session.plan.stages))?,
         PlanOutput::Dot => app.data(&plan_dot(&session.plan.stages))?,
         PlanOutput::Svg => app.data(&plan_svg(&session.plan.stages))?,
@@ -44,6 +57,9 @@ pub(super) async fn run(app: &App, arguments: &Arguments) -> Result<Exit, Failur
 struct Priced<'a> {
     #[serde(flatten)]
     plan: &'a Plan,
+    /// The cluster that is there has another profile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    switch: Option<Switch>,
     budget: &'a Budget,
 }
 
@@ -82,13 +98,24 @@ async fn difference(app: &App, session: Session, output: PlanOutput) -> Result<E
 /// The plan's objects; needs the files, from the cache, the bundle or the network.
 async fn objects(app: &App, session: Session) -> Result<Assembled, Failure> {
     let Session { settings, paths, bundle, plan, .. } = session;
+    assembled(app, settings, paths, bundle, &plan).await
+}
+
+/// The objects of any plan.
+pub(super) async fn assembled(
+    app: &App,
+    settings: Settings,
+    paths: ClusterPaths,
+    bundle: Option<(Index, Option<PathBuf>)>,
+    plan: &Plan,
+) -> Result<Assembled, Failure> {
     let cache = Cache::new(&settings.paths.cache);
     let (events, _heard) = Emitter::new();
-    let state = State::fresh(&plan);
+    let state = State::fresh(plan);
     let context = Arc::new(Context::new(plan.clone(), settings, bundle, paths, events, state));
     context.unpack_small(&cache, &app.cancel).await?;
     let texts = stages::manifests(&context, &cache, &app.cancel).await.map_err(not_at_hand)?;
-    let mut assembled = assemble(&plan, &texts)?;
+    let mut assembled = assemble(plan, &texts)?;
     stages::carry_model(&context, &mut assembled, &app.cancel).await?;
     Ok(assembled)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::session::{self, Session};
 use super::story;
+use super::switch;
 use crate::app::App;
 use crate::bundle::Index;
 use crate::cli::Reset;
@@ -43,7 +44,9 @@ pub(super) async fn run(app: &App, arguments: &Reset) -> Result<Exit, Failure> {
             events.note(format!("{} are kept in {}", kept.models().join(", "), paths.folder.join(KEPT).display()));
         }
         let context = if arguments.stack {
+            let former = std::mem::take(&mut session.former);
             let context = story::context(session, state, events);
+            Box::pin(switch::give_up(app, &context, &former)).await?;
             Box::pin(lifecycle::remove_stack(&context, arguments.patience, &app.cancel)).await?;
             forget(&context)?;
             context
@@ -71,6 +74,7 @@ fn forget(context: &Context) -> Result<(), Failure> {
 
 fn begun_anew(mut state: State, path: &std::path::Path) -> Result<State, Failure> {
     state.created = false;
+    state.switching = None;
     state.creating = false;
     state.stages.clear();
     state.write(path)?;

@@ -17,7 +17,7 @@ use crate::kind::API_PORT;
 use crate::plan::{GATEWAY_NODE_PORT, Plan, build};
 use crate::registry::Mirror;
 use crate::stages::{self, connect, free_port, owner, taken};
-use crate::state::{State, persist};
+use crate::state::{Shape, State, Switching, persist};
 
 /// The bundle's index as it was when the cluster was made: a second `up` needs no bundle.
 const INDEX: &str = "bundle.json";
@@ -29,6 +29,8 @@ pub(super) struct Session {
     pub(super) state: Option<State>,
     pub(super) bundle: Option<(Index, Option<PathBuf>)>,
     pub(super) plan: Plan,
+    /// Plans of other profiles that the cluster has, or still has parts of: this is a switch.
+    pub(super) former: Vec<Plan>,
     /// Something the user should hear before the run.
     pub(super) notes: Vec<String>,
 }
@@ -58,6 +60,9 @@ impl Session {
 
     async fn of(mut settings: Settings, read: Option<State>) -> Result<Self, Failure> {
         let paths = settings.paths.cluster(&settings.name);
+        if let Some(state) = read.as_ref().filter(|state| state.created || existing::begun(state)) {
+            settings.stay_with(profile_of(&state.profile));
+        }
         // Which way in a cluster has was decided when it was made.
         if read.as_ref().is_some_and(|state| state.ingress == Ingress::Tunnel) && settings.source("forward") == Some(&Source::Default) {
             settings.forward = Ingress::Tunnel;
@@ -80,23 +85,38 @@ impl Session {
             notes.push(format!("the state of cluster {} was lost, and is made again from the cluster", settings.name));
             Some(State { created: true, port: Some(port), ..State::fresh(&plan) })
         });
+        let mut former = Vec::new();
         if let Some(state) = state.as_ref().filter(|state| state.created || existing::begun(state)) {
             same_cluster(state, &plan, &settings)?;
+            for shape in state.former(&plan) {
+                former.push(build(&shaped(&settings, &shape), &catalog, bundle.as_ref().map(|(index, _)| index))?);
+            }
         }
         if let Some(wanted) = plan.port() {
             let port = port(&settings, state.as_ref(), wanted, &mut notes)?;
             plan = plan.with_port(port);
         }
-        Ok(Self { settings, paths, state, bundle, plan, notes })
+        Ok(Self { settings, paths, state, bundle, plan, former, notes })
     }
 
     /// Writes down what is about to be done.
     pub(super) fn begin(&self) -> Result<State, Failure> {
+        let state = self.begun()?;
+        state.write(&self.paths.state)?;
+        Ok(state)
+    }
+
+    /// What is about to be done, for whoever writes it down later.
+    pub(super) fn begun(&self) -> Result<State, Failure> {
         let mut state = self.state.clone().unwrap_or_else(|| State::fresh(&self.plan));
         let made_by = state.bundle.clone();
+        if !self.former.is_empty() {
+            let from = state.former(&self.plan);
+            let agreed = state.switching.take().map(|switching| switching.agreed).unwrap_or_default();
+            state.switching = Some(Switching { from, agreed });
+        }
         state.take(&self.plan);
         state.bundle = self.bundle.as_ref().and_then(|(_, path)| path.as_ref()).map(|path| path.display().to_string()).or(made_by);
-        state.write(&self.paths.state)?;
         self.keep_index()?;
         Ok(state)
     }
@@ -132,9 +152,24 @@ async fn lost(settings: &Settings, paths: &ClusterPaths) -> Option<u16> {
     node.host_port(GATEWAY_NODE_PORT)
 }
 
+fn profile_of(text: &str) -> Profile {
+    if text == Profile::Raw.as_str() { Profile::Raw } else { Profile::Serverless }
+}
+
+/// The settings of another profile of the same cluster, for the names of its objects: nobody's changes give those other ones.
+fn shaped(settings: &Settings, shape: &Shape) -> Settings {
+    let mut settings = settings.clone();
+    settings.profile = profile_of(&shape.profile);
+    settings.versions.clone_from(&shape.components);
+    settings.resources.clear();
+    settings.patches.clear();
+    settings.manifests.clear();
+    settings
+}
+
 /// What the cluster was made with, whatever today's flags and files would say.
 fn remembered(mut settings: Settings, state: &State) -> Settings {
-    settings.profile = if state.profile == Profile::Raw.as_str() { Profile::Raw } else { Profile::Serverless };
+    settings.profile = profile_of(&state.profile);
     settings.set = Some(state.set.clone());
     settings.versions.clone_from(&state.components);
     settings.node_image.clone_from(&state.node_image);
@@ -181,13 +216,13 @@ async fn bundle(
     Ok(Some((index, path)))
 }
 
-/// A cluster that exists keeps its versions and profile: switching would be half of one and half of the other.
+/// A cluster that exists keeps its versions, and one that somebody else made its profile.
 fn same_cluster(state: &State, plan: &Plan, settings: &Settings) -> Result<(), Failure> {
     let differs = |what: &str, old: &str, new: &str| {
         Failure::new("CLUSTER_DIFFERS", Exit::Usage, format!("cluster {} has {what} {old}, not {new}", state.name))
             .hint(format!("`quickstart down --name {0}` and `up` again, or `up --name OTHER` beside it", state.name))
     };
-    if state.profile != plan.profile {
+    if state.profile != plan.profile && state.target != "kind" {
         return Err(differs("profile", &state.profile, &plan.profile));
     }
     if state.ingress == Ingress::Mapped && plan.ingress == Ingress::Tunnel {

@@ -127,6 +127,9 @@ pub(super) async fn stages(app: &App, context: &Arc<Context>, events: &Emitter) 
                 done.took_ms = *ms;
             }
         }
+        if !context.is_resuming() {
+            state.switching = None;
+        }
         if let Some(kind) = state.resetting.take_if(|_| !context.is_resuming()) {
             state.resets.push(Reset { at: jiff::Timestamp::now().to_string(), kind });
         }

@@ -3,6 +3,7 @@
 use super::join::{self, Teller};
 use super::session::Session;
 use super::story;
+use super::switch;
 use crate::app::App;
 use crate::cli::Up;
 use crate::error::{Exit, Failure};
@@ -15,10 +16,15 @@ pub(super) async fn run(app: &App, arguments: &Up) -> Result<Exit, Failure> {
     let _lock = story::lock(app, &paths, "up", story::LOCK_PATIENCE).await?;
     let mut teller = room.as_ref().zip(arguments.known_as.as_deref()).map(|(room, name)| Teller::new(room.clone(), name));
     let done = match open(app, room.as_ref(), teller.as_mut()).await {
-        Ok((session, state)) => {
+        Ok((mut session, state)) => {
             story::told_to(app, arguments.output, &paths, teller.as_mut(), async |events| {
                 story::started(events, "up", &session.plan);
-                let context = story::context(session, state, events);
+                let former = std::mem::take(&mut session.former);
+                let before = session.state.clone().filter(|_| !former.is_empty());
+                let context = story::context(session, before.unwrap_or_else(|| state.clone()), events);
+                if !former.is_empty() {
+                    Box::pin(switch::carry_out(app, &context, former, state, arguments.yes)).await?;
+                }
                 story::stages(app, &context, events).await.map(Some)
             })
             .await
@@ -46,6 +52,6 @@ async fn open(app: &App, room: Option<&Room>, teller: Option<&mut Teller>) -> Re
         }
         None => Session::open(app).await?,
     };
-    let state = session.begin()?;
+    let state = if session.former.is_empty() { session.begin()? } else { session.begun()? };
     Ok((session, state))
 }

@@ -19,6 +19,9 @@ pub struct Up {
     /// Tell the room's board how far you are, under this name; nothing is told without it
     #[arg(long = "as", value_name = "NAME", requires = "join")]
     pub known_as: Option<String>,
+    /// Switch a running cluster to another profile although something of your own is made again or lost by it
+    #[arg(long)]
+    pub yes: bool,
     /// How to tell the story
     #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     pub output: EventsOutput,

@@ -94,6 +94,8 @@ pub enum Source {
     Environment(String),
     /// `file PATH`.
     File(PathBuf),
+    /// `the cluster that is there`.
+    Cluster,
     /// `default`.
     Default,
 }
@@ -104,6 +106,7 @@ impl fmt::Display for Source {
             Self::Flag => f.write_str("flag"),
             Self::Environment(variable) => write!(f, "environment {variable}"),
             Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Cluster => f.write_str("the cluster that is there"),
             Self::Default => f.write_str("default"),
         }
     }
@@ -233,6 +236,16 @@ impl Settings {
             environment,
             origins,
         })
+    }
+
+    /// Nobody said which profile: that of the cluster that is there.
+    pub fn stay_with(&mut self, profile: Profile) {
+        if self.profile != profile && self.source("profile") == Some(&Source::Default) {
+            self.profile = profile;
+            for origin in self.origins.iter_mut().filter(|origin| origin.key == "profile") {
+                (origin.value, origin.source) = (profile.to_string(), Source::Cluster);
+            }
+        }
     }
 
     /// Where one value came from.

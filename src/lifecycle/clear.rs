@@ -118,7 +118,7 @@ pub(super) async fn delete_all<F: Future<Output = Result<(), Failure>>>(
 }
 
 /// Waits until none of these is there; after `patience` their finalizers are named to `told` and taken off.
-async fn gone(
+pub(super) async fn gone(
     cluster: &Cluster,
     collections: &[Collection],
     mut paths: Vec<String>,
@@ -159,7 +159,7 @@ async fn force(cluster: &Cluster, path: &str, object: &Value) -> Result<String, 
     }
     match cluster.merge(path, &json!({"metadata": {"finalizers": null}})).await {
         Err(error) if !error.is_not_found() => Err(error.into()),
-        _ => Ok(format!("{what} hung: nobody took its finalizer {} off, so it was taken off here", names.join(", "))),
+        _ => Ok(format!("{what} hung: nobody took its finalizer {} off, so quickstart did", names.join(", "))),
     }
 }
 
@@ -186,7 +186,7 @@ fn stays(paths: &[String]) -> Failure {
     let names: Vec<String> = paths.iter().take(5).map(|path| short(path)).collect();
     Failure::new("LEFTOVERS", Exit::StageFailed, "not everything of the stack could be removed")
         .cause(names.join(", "))
-        .hint("run `quickstart reset --stack` again, or `quickstart reset` for a fresh cluster")
+        .hint("run the same command again, or `quickstart reset` for a fresh cluster")
 }
 
 /// `serving.kserve.io inferenceservices default/mine` of an address.
@@ -200,7 +200,8 @@ fn short(path: &str) -> String {
     }
 }
 
-async fn pause(cancel: &CancellationToken) -> Result<(), Failure> {
+/// Between two looks.
+pub(super) async fn pause(cancel: &CancellationToken) -> Result<(), Failure> {
     tokio::select! {
         () = cancel.cancelled() => Err(interrupted()),
         () = sleep(PAUSE) => Ok(()),

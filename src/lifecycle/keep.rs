@@ -22,21 +22,26 @@ const GIVEN: &[&str] = &["default", "kube-system", "kube-public", "kube-node-lea
 
 /// `namespace/name` of every InferenceService but the demo, and whether it is Ready. A cluster without that kind has none.
 pub async fn models(cluster: &Cluster, demo: Option<(&str, &str)>) -> Result<Vec<(String, Value)>, ClusterError> {
-    let all = match cluster.list(&format!("{SERVING}/v1beta1/inferenceservices"), "").await {
+    let all = all(cluster, "v1beta1", "InferenceService").await?.into_iter().map(|model| {
+        let name = format!("{}/{}", text(&model, "/metadata/namespace"), text(&model, "/metadata/name"));
+        (name, model)
+    });
+    let demo = demo.map(|(namespace, name)| format!("{namespace}/{name}"));
+    Ok(all.filter(|(name, _)| demo.as_ref() != Some(name)).collect())
+}
+
+/// Every object of one of KServe's kinds, by namespace and name. A cluster without that kind has none.
+pub(super) async fn all(cluster: &Cluster, version: &str, kind: &str) -> Result<Vec<Value>, ClusterError> {
+    let mut all = match cluster.list(&format!("{SERVING}/{version}/{}s", kind.to_ascii_lowercase()), "").await {
         Err(error) if error.is_not_found() => Vec::new(),
         all => all?,
     };
-    let mut found = Vec::new();
-    for mut model in all {
-        let text = |pointer: &str| model.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
-        if demo != Some((namespace.as_str(), name.as_str())) {
-            typed(&mut model, "serving.kserve.io/v1beta1", "InferenceService");
-            found.push((format!("{namespace}/{name}"), model));
-        }
+    for object in &mut all {
+        typed(object, &format!("serving.kserve.io/{version}"), kind);
     }
-    found.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(found)
+    let key = |object: &Value| (text(object, "/metadata/namespace").to_owned(), text(object, "/metadata/name").to_owned());
+    all.sort_by_key(key);
+    Ok(all)
 }
 
 /// Objects to be put back, in the order in which that must happen.
@@ -47,6 +52,22 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// Takes over what the other has and this has not yet.
+    pub fn merge(&mut self, other: Self) {
+        let key = |object: &Value| ["/kind", "/metadata/namespace", "/metadata/name"].map(|pointer| text(object, pointer).to_owned());
+        for object in other.objects {
+            if !self.objects.iter().any(|known| key(known) == key(&object)) {
+                self.objects.push(object);
+            }
+        }
+    }
+
+    /// An object that needs nothing else.
+    pub(super) fn add(&mut self, object: Value) {
+        let (api_version, kind) = (text(&object, "/apiVersion").to_owned(), text(&object, "/kind").to_owned());
+        push(self, Some(object), &api_version, &kind);
+    }
+
     /// Replaces the file.
     pub fn write(&self, path: &Path) -> Result<(), Failure> {
         let texts: Result<Vec<String>, _> = self.objects.iter().map(serde_saphyr::to_string).collect();

@@ -9,6 +9,7 @@ mod remove;
 mod restore;
 mod stack;
 mod stop;
+mod switch;
 mod uninstall;
 
 pub use images::keep_images;
@@ -18,4 +19,5 @@ pub use remove::{foreign, forget_context, nodes as remove_nodes, purge};
 pub use restore::restore;
 pub use stack::take_down as remove_stack;
 pub use stop::stop;
+pub use switch::{keep as keep_for_switch, leave, look, reach};
 pub use uninstall::{Site, take_off};

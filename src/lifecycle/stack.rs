@@ -5,9 +5,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::clear::{Collection, absent, delete_all, in_steps};
-use crate::catalog::{Object, served_collections};
+use crate::catalog::{Object, RestMap, served_collections};
 use crate::error::Failure;
-use crate::plan::StageId;
 use crate::stages::{self, Context};
 
 /// Namespaces and definitions.
@@ -15,23 +14,34 @@ const GONE_WITHIN: Duration = Duration::from_secs(180);
 
 /// Takes the stack down; `patience` is how long finalizers get before they are taken off.
 pub async fn take_down(ctx: &Context, patience: Duration, cancel: &CancellationToken) -> Result<(), Failure> {
-    for id in [StageId::EngineCheck, StageId::Fetch, StageId::Cluster] {
-        if let Some(stage) = ctx.plan.stage(&id) {
-            stages::run(ctx, stage, cancel).await?;
-        }
-    }
-    let objects: Vec<&Object> = {
-        let assembled = ctx.assembled()?;
-        assembled.components.values().flatten().chain(&assembled.runtimes).collect()
-    };
-    custom_resources(ctx, &objects, patience, cancel).await?;
-    webhooks(ctx, &objects).await?;
-    workloads(ctx, &objects, cancel).await?;
-    rest(ctx, &objects, cancel).await
+    super::reach(ctx, cancel).await?;
+    let assembled = ctx.assembled()?;
+    let objects: Vec<&Object> = assembled.components.values().flatten().chain(&assembled.runtimes).collect();
+    remove(ctx, &objects, &assembled.rest, patience, cancel).await
+}
+
+/// The same for some objects only, whose addresses `rest` knows; with a definition go all its objects.
+pub(super) async fn remove(
+    ctx: &Context,
+    objects: &[&Object],
+    rest: &RestMap,
+    patience: Duration,
+    cancel: &CancellationToken,
+) -> Result<(), Failure> {
+    custom_resources(ctx, objects, rest, patience, cancel).await?;
+    webhooks(ctx, objects, rest).await?;
+    workloads(ctx, objects, rest, cancel).await?;
+    others(ctx, objects, rest, cancel).await
 }
 
 /// Custom resources in three steps, each seen to be gone before the next.
-async fn custom_resources(ctx: &Context, objects: &[&Object], patience: Duration, cancel: &CancellationToken) -> Result<(), Failure> {
+async fn custom_resources(
+    ctx: &Context,
+    objects: &[&Object],
+    rest: &RestMap,
+    patience: Duration,
+    cancel: &CancellationToken,
+) -> Result<(), Failure> {
     let cluster = ctx.cluster()?;
     // One version of a kind shows all its objects.
     let all: Vec<(String, Collection)> = of_kind(objects, "CustomResourceDefinition")
@@ -48,28 +58,30 @@ async fn custom_resources(ctx: &Context, objects: &[&Object], patience: Duration
         |sentence| ctx.events.note(sentence),
         || async {
             ctx.events.note("a webhook that guards deletions does not answer: the webhooks go first");
-            webhooks(ctx, objects).await
+            webhooks(ctx, objects, rest).await
         },
     )
     .await
 }
 
-async fn webhooks(ctx: &Context, objects: &[&Object]) -> Result<(), Failure> {
+async fn webhooks(ctx: &Context, objects: &[&Object], rest: &RestMap) -> Result<(), Failure> {
     for kind in ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"] {
         for object in of_kind(objects, kind) {
-            ctx.cluster()?.delete(&ctx.rest().path(object)?).await?;
+            ctx.cluster()?.delete(&rest.path(object)?).await?;
         }
     }
     Ok(())
 }
 
 /// What runs, and the namespaces that it runs in.
-async fn workloads(ctx: &Context, objects: &[&Object], cancel: &CancellationToken) -> Result<(), Failure> {
+async fn workloads(ctx: &Context, objects: &[&Object], rest: &RestMap, cancel: &CancellationToken) -> Result<(), Failure> {
     let cluster = ctx.cluster()?;
     let running = objects.iter().filter(|object| matches!(object.gvk.group.as_str(), "apps" | "batch"));
-    let paths: Result<Vec<String>, _> = running.map(|object| ctx.rest().path(object)).collect();
+    let paths: Result<Vec<String>, _> = running.map(|object| rest.path(object)).collect();
     let namespaces: Vec<&str> = of_kind(objects, "Namespace").map(|object| object.name.as_str()).collect();
-    ctx.events.note(format!("deleting the components' workloads and namespaces {}", namespaces.join(", ")));
+    if !namespaces.is_empty() {
+        ctx.events.note(format!("deleting the components' workloads and namespaces {}", namespaces.join(", ")));
+    }
     delete_all(cluster, &paths?, cancel, || async { Ok(()) }).await?;
     stages::emptied(cluster, &namespaces, cancel).await?;
     let paths: Vec<String> = namespaces.iter().map(|namespace| format!("/api/v1/namespaces/{namespace}")).collect();
@@ -84,19 +96,23 @@ async fn workloads(ctx: &Context, objects: &[&Object], cancel: &CancellationToke
 }
 
 /// What lies outside of those namespaces, definitions last.
-async fn rest(ctx: &Context, objects: &[&Object], cancel: &CancellationToken) -> Result<(), Failure> {
+async fn others(ctx: &Context, objects: &[&Object], rest: &RestMap, cancel: &CancellationToken) -> Result<(), Failure> {
     let cluster = ctx.cluster()?;
     let namespaces: Vec<&str> = of_kind(objects, "Namespace").map(|object| object.name.as_str()).collect();
     let (definitions, others): (Vec<&Object>, Vec<&Object>) =
         objects.iter().copied().partition(|object| object.gvk.kind == "CustomResourceDefinition");
-    let built_in = others.into_iter().filter(|object| crate::catalog::RestMap::is_built_in(&object.gvk.group));
-    let outside = built_in.filter(|object| !object.namespace.as_deref().is_some_and(|namespace| namespaces.contains(&namespace)));
+    // Objects of a kind that goes went with it; those of a kind that stays are deleted like built-in ones.
+    let goes = |object: &Object| definitions.iter().any(|definition| definition.text("/spec/group") == Some(&object.gvk.group));
+    let alone = others.into_iter().filter(|object| RestMap::is_built_in(&object.gvk.group) || !goes(object));
+    let outside = alone.filter(|object| !object.namespace.as_deref().is_some_and(|namespace| namespaces.contains(&namespace)));
     let outside = outside.filter(|object| object.gvk.kind != "Namespace");
-    let paths: Result<Vec<String>, _> = outside.map(|object| ctx.rest().path(object)).collect();
+    let paths: Result<Vec<String>, _> = outside.map(|object| rest.path(object)).collect();
     delete_all(cluster, &paths?, cancel, || async { Ok(()) }).await?;
-    let paths: Result<Vec<String>, _> = definitions.into_iter().map(|object| ctx.rest().path(object)).collect();
+    let paths: Result<Vec<String>, _> = definitions.iter().map(|object| rest.path(object)).collect();
     let paths = paths?;
-    ctx.events.note(format!("deleting {} definitions", paths.len()));
+    if !paths.is_empty() {
+        ctx.events.note(format!("deleting {} definitions", paths.len()));
+    }
     delete_all(cluster, &paths, cancel, || async { Ok(()) }).await?;
     for path in &paths {
         absent(cluster, path, GONE_WITHIN, cancel).await?;

@@ -168,6 +168,14 @@ fn adjust(plan: &Plan, component: &str, objects: &mut Vec<Object>) -> Result<(),
             patch_text(object, "/data/ingress", &by_istio)?;
         }
     }
+    // KServe decides at its start which kinds it watches and remembers which are served (`SetupWithManager`, `IsCrdAvailable` in 0.20), so
+    // the same pod cannot serve both profiles: another template means another pod.
+    if raw && component == "kserve" {
+        let note = json!({"spec": {"template": {"metadata": {"annotations": {"quickstart.kserve.io/profile": plan.profile}}}}});
+        for object in objects.iter_mut().filter(|object| object.gvk.kind == "Deployment") {
+            patch(object, &note)?;
+        }
+    }
     // Without a Gateway or an Ingress Envoy opens no port, and a cluster without models would look broken; one of ours makes it say 404.
     if raw && component == "istio" {
         let server = json!({"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]});

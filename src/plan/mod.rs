@@ -14,6 +14,7 @@ mod pulls;
 mod resources;
 mod resume;
 mod stage;
+mod switch;
 mod wave;
 
 pub use assemble::{Assembled, Texts, assemble};
@@ -27,4 +28,5 @@ pub use id::StageId;
 pub use marks::{Mark, What};
 pub use pulls::{PulledGroup, PulledImage, archive_name};
 pub use stage::{Demo, Plan, PlannedBundle, PlannedComponent, PlannedFile, PlannedImage, Stage, Target};
+pub use switch::{Fate, Switch, Switched};
 pub use wave::{Wave, component as component_waves, foundation};

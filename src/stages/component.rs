@@ -29,7 +29,13 @@ pub(super) async fn crds(ctx: &Context, stage: &Stage, cancel: &CancellationToke
 /// One component of the catalog.
 pub(super) async fn component(ctx: &Context, stage: &Stage, name: &str, cancel: &CancellationToken) -> Result<Ended, Failure> {
     let waves = ctx.assembled()?.waves(&ctx.plan, name);
-    carry_out(ctx, &stage.id, &waves, &stage.checks, cancel).await
+    let ended = carry_out(ctx, &stage.id, &waves, &stage.checks, cancel).await?;
+    if let Some(component) =
+        ctx.plan.component(name).filter(|_| name == "kserve" && ended == Ended::Done && !ctx.is_fresh() && ctx.plan.is_local())
+    {
+        super::unless_stopped(cancel, super::leases::release_gone(ctx.cluster()?, &component.namespace)).await?;
+    }
+    Ok(ended)
 }
 
 /// ClusterServingRuntimes.

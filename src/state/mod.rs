@@ -3,9 +3,11 @@
 mod lock;
 pub mod persist;
 mod record;
+mod switching;
 
 pub use lock::Lock;
 pub use record::{Done, Reset, ResetKind, State, StoredImages, VERSION, patches};
+pub use switching::{Shape, Switching};
 
 use crate::error::{Exit, Explain};
 use crate::rules;

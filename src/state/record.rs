@@ -6,7 +6,7 @@ use std::path::Path;
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use super::{StateError, persist};
+use super::{StateError, Switching, persist};
 use crate::bundle::Substitute;
 use crate::config::Ingress;
 use crate::plan::{Adopted, Plan, StageId, Target};
@@ -86,6 +86,9 @@ pub struct State {
     /// `reset` is on its way: what it was told stays valid until `up` or `reset` has ended well.
     #[serde(default)]
     pub resetting: Option<ResetKind>,
+    /// The cluster is being turned into what this state says: what was there before may still be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switching: Option<Switching>,
     /// Every `reset`, oldest first.
     #[serde(default)]
     pub resets: Vec<Reset>,
@@ -163,6 +166,7 @@ impl State {
             creating: false,
             created: false,
             resetting: None,
+            switching: None,
             resets: Vec::new(),
             stages: BTreeMap::new(),
         };

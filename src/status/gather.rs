@@ -53,6 +53,11 @@ pub async fn gather(cluster: Option<&Cluster>, state: &State, tunnels: Vec<Tunne
             Some(context) => format!("no kubeconfig leads to context {context}"),
         });
     }
+    if let Some(was) = state.switching.as_ref().and_then(|switching| switching.from.last()) {
+        report
+            .problems
+            .push(format!("the switch from profile {} to {} has not ended: `quickstart up` ends it", was.profile, state.profile));
+    }
     report.ready = report.running && report.problems.is_empty();
     report.exit = report.exit().code();
     report

@@ -47,6 +47,7 @@ mod serve;
 mod side_by_side;
 mod status;
 mod stop_start;
+mod switch;
 mod timeline;
 mod up;
 mod waves;

@@ -2,10 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    second_up::delete,
-    small::{Machine, refused},
-};
+use crate::{second_up::delete, small::Machine};
 
 const HOST: &str = "sklearn-iris-kserve-test.example.com";
 const NS: &str = "kserve-test";
@@ -85,12 +82,4 @@ async fn the_status_url_wins() {
     machine.quickstart(&["predict"]).await.expect(0);
     let (host, _, _) = machine.gateway.requests().pop().unwrap();
     assert_eq!(host, "sklearn-iris-kserve-test.models.test");
-}
-
-/// Another profile is another cluster.
-#[tokio::test]
-async fn a_raw_cluster_is_not_turned_into_a_serverless_one() {
-    let machine = Machine::new().await;
-    machine.up(&["--profile", "raw"]).await.expect(0);
-    refused(machine.up(&["--profile", "serverless"]).await, 2, "CLUSTER_DIFFERS");
 }

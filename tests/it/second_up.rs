@@ -173,12 +173,10 @@ async fn a_field_of_ours_that_was_changed_is_put_back() {
     assert_eq!((policy(&live).1, &live["metadata"]["annotations"]["mine"]), ("IfNotPresent".into(), &Value::from("kept")));
 }
 
-/// Profile, versions and port belong to a cluster: another one is refused, with the way out.
+/// Versions and port belong to a cluster: another one is refused, with the way out.
 #[tokio::test]
-async fn another_profile_version_or_port_is_refused() {
+async fn another_version_or_port_is_refused() {
     let machine = Machine::up_and_running().await;
-    let said = refused(machine.up(&["--profile", "raw"]).await, 2, "CLUSTER_DIFFERS");
-    assert!(said.stderr.contains("serverless") && said.stderr.contains("quickstart down"), "{}", said.text());
     let other = free_port().to_string();
     let said = refused(machine.quickstart(&["up", "--port", &other]).await, 3, "PORT_FIXED");
     assert!(said.stderr.contains(&machine.port.to_string()) && said.stderr.contains("forward start"), "{}", said.text());

@@ -10,6 +10,7 @@ use super::{
 
 /// Base64 of a certificate that nobody checks.
 const AUTHORITY: &str = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t";
+const MODE: &str = "serving.kserve.io/deploymentMode";
 const HOOKS: [&str; 2] = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"];
 
 /// Runs every controller until nothing changes.
@@ -146,11 +147,15 @@ fn inference_services(world: &mut World) {
         if !ready(world, "kserve", "kserve-controller-manager") {
             continue;
         }
+        let mode = mode(world, &object);
+        let served = mode == "Standard" || knative_is_watched(world);
         let trouble = world.troubles.get(&format!("{}/{}", key.namespace, key.name)).cloned();
-        let up = known && trouble.is_none() && world.objects[&key].reads > world.pace.inference_services;
-        let url = format!("http://{}", host(world, &key.namespace, &key.name));
+        let up = known && served && trouble.is_none() && world.objects[&key].reads > world.pace.inference_services;
+        let url = format!("http://{}", host_in(world, mode, &key.namespace, &key.name));
         let model = json!({"transitionStatus": if up { "UpToDate" } else { "InProgress" }, "states": {"targetModelState": if up { "Loaded" } else { "Pending" }}});
-        let unready = if known {
+        let unready = if !served {
+            ("ServerlessModeRejected", "It is not possible to use Knative deployment mode when Knative Services are not available")
+        } else if known {
             ("RevisionMissing", "Configuration is waiting for a Revision to become ready.")
         } else {
             ("RuntimeNotFound", "no runtime found")
@@ -168,7 +173,10 @@ fn inference_services(world: &mut World) {
         };
         let components = revisions(world, &key, &object["spec"]["predictor"], up);
         world.edit(&key, "manager", |object| {
-            object["status"] = json!({"observedGeneration": object["metadata"]["generation"], "modelStatus": model, "components": components, "conditions": conditions(&[
+            if mode == "Standard" {
+                object["metadata"]["annotations"][MODE] = json!(mode);
+            }
+            object["status"] = json!({"deploymentMode": mode, "observedGeneration": object["metadata"]["generation"], "modelStatus": model, "components": components, "conditions": conditions(&[
                 ("IngressReady", up, reason, message), ("PredictorReady", up, reason, message), ("Ready", up, reason, message)])});
             if up {
                 object["status"]["url"] = json!(url);
@@ -205,16 +213,38 @@ fn revisions(world: &mut World, key: &Key, predictor: &Value, up: bool) -> Value
     json!({"predictor": {"latestCreatedRevision": name(newest), "latestReadyRevision": ready, "traffic": traffic}})
 }
 
-/// KServe without Knative, as its configuration says.
-pub fn raw(world: &World) -> bool {
+/// What was written into the status first stays, then the annotation decides, then the configuration (`GetDeploymentMode` of KServe 0.20).
+fn mode(world: &World, object: &Value) -> &'static str {
     let deploy = world.find("", "configmaps", "kserve", "inferenceservice-config").and_then(|found| found["data"]["deploy"].as_str());
-    deploy.is_some_and(|text| text.contains("Standard") || text.contains("RawDeployment"))
+    let said = object["status"]["deploymentMode"].as_str().or(object["metadata"]["annotations"][MODE].as_str());
+    let raw = said.or(deploy).is_some_and(|text| text.contains("Standard") || text.contains("RawDeployment"));
+    if raw { "Standard" } else { "Knative" }
+}
+
+/// KServe's controller remembers from its start which kinds are served.
+fn knative_is_watched(world: &mut World) -> bool {
+    let served = world.custom("serving.knative.dev", "v1", "services").is_some();
+    let deployment = world.find("apps", "deployments", "kserve", "kserve-controller-manager");
+    let generation = deployment.and_then(|found| found["metadata"]["generation"].as_u64()).unwrap_or(0);
+    if world.kserve.0 != generation {
+        world.kserve = (generation, served);
+    }
+    world.kserve.1 && served
+}
+
+/// Is this InferenceService one without Knative?
+pub fn raw(world: &World, namespace: &str, name: &str) -> bool {
+    world.find("serving.kserve.io", "inferenceservices", namespace, name).is_some_and(|found| mode(world, found) == "Standard")
 }
 
 /// The host under which the gateway knows an InferenceService: Knative's form, or KServe's own in raw mode.
 pub fn host(world: &World, namespace: &str, name: &str) -> String {
+    host_in(world, if raw(world, namespace, name) { "Standard" } else { "Knative" }, namespace, name)
+}
+
+fn host_in(world: &World, mode: &str, namespace: &str, name: &str) -> String {
     let domain = if world.domain.is_empty() { "example.com" } else { &world.domain };
-    if raw(world) { format!("{name}-{namespace}.{domain}") } else { format!("{name}.{namespace}.{domain}") }
+    if mode == "Standard" { format!("{name}-{namespace}.{domain}") } else { format!("{name}.{namespace}.{domain}") }
 }
 
 fn hook_keys(world: &World) -> Vec<Key> {

@@ -41,19 +41,19 @@ fn of_model(world: &mut World, key: &Key) {
     }
     let host = host(world, namespace, name);
     let entry = format!("{name}-predictor");
-    if raw(world) {
+    if raw(world, namespace, name) {
         return of_raw_model(world, namespace, name, &host, &entry);
     }
-    let service = format!("{entry}-00001");
+    let (service, model) = (format!("{entry}-00001"), name);
     let own = format!("{entry}.{namespace}.example.com");
     let at_gateway = json!({"spec": {"hosts": [host], "gateways": ["knative-serving/knative-local-gateway", "knative-serving/knative-ingress-gateway"]}});
-    once(world, ("networking.istio.io", "virtualservices"), namespace, "VirtualService", name, &at_gateway);
+    once(world, ("networking.istio.io", "virtualservices"), (namespace, model), "VirtualService", name, &at_gateway);
     let of_route = json!({"spec": {"hosts": [own], "gateways": ["knative-serving/knative-ingress-gateway"]}});
-    once(world, ("networking.istio.io", "virtualservices"), namespace, "VirtualService", &format!("{entry}-ingress"), &of_route);
+    once(world, ("networking.istio.io", "virtualservices"), (namespace, model), "VirtualService", &format!("{entry}-ingress"), &of_route);
     let ingress = json!({"spec": {"rules": [{"hosts": [own], "http": {"paths": [{"splits": [{"serviceName": service, "percent": 100}]}]}}]},
         "status": {"conditions": conditions(&[("Ready", true, "", "")])}});
-    once(world, ("networking.internal.knative.dev", "ingresses"), namespace, "Ingress", &entry, &ingress);
-    once(world, ("", "services"), namespace, "Service", &service, &json!({"spec": {"ports": [{"port": 80}]}}));
+    once(world, ("networking.internal.knative.dev", "ingresses"), (namespace, model), "Ingress", &entry, &ingress);
+    once(world, ("", "services"), (namespace, model), "Service", &service, &json!({"spec": {"ports": [{"port": 80}]}}));
     let ready = pod_ready(world, name);
     slice(world, namespace, &service, ready);
 }
@@ -69,9 +69,10 @@ fn of_raw_model(world: &mut World, namespace: &str, name: &str, host: &str, entr
             rule
         })
         .collect();
+    let model = name;
     let ingress = json!({"apiVersion": "networking.k8s.io/v1", "spec": {"ingressClassName": "istio", "rules": rules}});
-    once(world, ("networking.k8s.io", "ingresses"), namespace, "Ingress", name, &ingress);
-    once(world, ("", "services"), namespace, "Service", entry, &json!({"spec": {"ports": [{"port": 80, "targetPort": 8080}]}}));
+    once(world, ("networking.k8s.io", "ingresses"), (namespace, model), "Ingress", name, &ingress);
+    once(world, ("", "services"), (namespace, model), "Service", entry, &json!({"spec": {"ports": [{"port": 80, "targetPort": 8080}]}}));
     let ready = pod_ready(world, name);
     slice(world, namespace, entry, ready);
 }
@@ -83,8 +84,8 @@ fn pod_ready(world: &World, name: &str) -> bool {
     })
 }
 
-/// Made once per generation of the cluster: a test that changes or deletes it has broken the hop for good.
-fn once(world: &mut World, (group, plural): (&str, &str), namespace: &str, kind: &str, name: &str, object: &Value) {
+/// Made once for a model, and gone with it: a test that changes or deletes it has broken the hop for good.
+fn once(world: &mut World, (group, plural): (&str, &str), (namespace, model): (&str, &str), kind: &str, name: &str, object: &Value) {
     let mark = format!("made/{group}/{plural}/{namespace}/{name}");
     if world.lag.contains_key(&mark) {
         return;
@@ -95,6 +96,7 @@ fn once(world: &mut World, (group, plural): (&str, &str), namespace: &str, kind:
     let owner =
         json!({"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "name": name, "uid": "0", "controller": true});
     object["metadata"] = json!({"name": name, "ownerReferences": [owner]});
+    object["metadata"]["annotations"] = json!({"test.quickstart/owner": format!("inferenceservices/{model}")});
     world.put(group, plural, namespace, object, "controller");
 }
 

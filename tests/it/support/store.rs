@@ -86,6 +86,8 @@ pub struct World {
     pub logs: BTreeMap<String, String>,
     /// Revisions of each InferenceService as `namespace/name`: what its predictor was, and which of them was rolled out last.
     pub revisions: BTreeMap<String, (Vec<Value>, usize)>,
+    /// KServe's controller at its start: the generation of its Deployment, and whether Knative's kinds were served then.
+    pub kserve: (u64, bool),
     /// Domain that InferenceServices are said to have; empty: `example.com`.
     pub domain: String,
     /// The gateway's routes are of another domain, as after a change that net-istio has not seen.
@@ -105,6 +107,7 @@ impl World {
     pub fn reset(&mut self, cluster: &str) {
         self.objects.clear();
         self.lag.clear();
+        self.kserve = (0, false);
         self.revisions.clear();
         cluster.clone_into(&mut self.cluster);
         if self.kubernetes.is_empty() {
@@ -230,9 +233,21 @@ impl World {
                 let (group, plural) = (gone["spec"]["group"].as_str(), gone["spec"]["names"]["plural"].as_str());
                 self.objects.retain(|other, _| Some(other.group.as_str()) != group || Some(other.plural.as_str()) != plural);
             }
-            "deployments" | "inferenceservices" => self.objects.retain(|other, stored| {
-                let owner = &stored.object["metadata"]["annotations"]["test.quickstart/owner"];
-                other.plural != "pods" || other.namespace != key.namespace || *owner != json!(format!("{}/{}", key.plural, key.name))
+            "deployments" | "inferenceservices" => {
+                let owner = json!(format!("{}/{}", key.plural, key.name));
+                let of_it = |other: &Key, stored: &Stored| {
+                    other.namespace == key.namespace && stored.object["metadata"]["annotations"]["test.quickstart/owner"] == owner
+                };
+                let goes: Vec<Key> =
+                    self.objects.iter().filter(|(other, stored)| of_it(other, stored)).map(|(other, _)| other.clone()).collect();
+                for other in goes {
+                    self.lag.remove(&format!("made/{}/{}/{}/{}", other.group, other.plural, other.namespace, other.name));
+                    self.delete(&other);
+                }
+            }
+            "services" => self.objects.retain(|other, stored| {
+                let of = &stored.object["metadata"]["labels"]["kubernetes.io/service-name"];
+                other.plural != "endpointslices" || other.namespace != key.namespace || *of != json!(key.name)
             }),
             _ => {}
         }
