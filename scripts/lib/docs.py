@@ -4,9 +4,10 @@
     docs.py [--alone] FILE…
 
 A block ```sh run is run by bash in an empty folder, which all blocks of all files share. `exit=N` behind it is the exit code that it must
-have; one with `alone` is run when all others of all files are done, and only with --alone. A block ```text output right below it is the
-whole of what it prints, stdout and stderr: a line `…` stands for any number of lines, `…` in a line for any text, widths of gaps do not
-count. With `numbers` every number stands for any other one.
+have; `retry=N` runs it again for N seconds until it does what is written (right after Ready a gateway may say 404 for a moment); one with
+`alone` is run when all others of all files are done, and only with --alone. A block ```text output right below it is all that it prints,
+stdout and stderr: a line `…` stands for any number of lines, `…` in a line for any text, widths of gaps do not count. With `numbers`
+every number stands for any other one.
 
 Port 8080 and the name `quickstart` of the documents are DOCS_PORT and QUICKSTART_NAME here.
 Exit codes: 0 all as written · 1 something is not.
@@ -80,6 +81,21 @@ def differs(written, numbers, seen):
     return None
 
 
+def number(info, name, otherwise):
+    """The N of `name=N`."""
+    return next((int(word.split("=")[1]) for word in info if word.startswith(f"{name}=")), otherwise)
+
+
+def run(script):
+    """Exit code, and what was printed."""
+    try:
+        done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
+    except subprocess.TimeoutExpired as late:
+        return f"none within {LIMIT} s", (late.stdout or b"").decode(errors="replace")
+    return done.returncode, done.stdout.decode(errors="replace")
+
+
 def self_test():
     """A comparison that takes everything for equal would prove nothing."""
     same = [
@@ -129,17 +145,16 @@ def main():
                 print(f"   left {place}: the run that this is a part of does it itself", file=sys.stderr)
                 continue
             ran, began = ran + 1, time.monotonic()
-            wanted = next((int(word[5:]) for word in info if word.startswith("exit=")), 0)
-            try:
-                done = subprocess.run(["bash", "-euo", "pipefail", "-c", here(script)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                      stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
-                code, said = done.returncode, done.stdout.decode(errors="replace")
-            except subprocess.TimeoutExpired as late:
-                code, said = f"none within {LIMIT} s", (late.stdout or b"").decode(errors="replace")
-            said = as_written(said)
-            problem = None if code == wanted else f"exit code {code}, {wanted} expected"
-            if problem is None and output is not None:
-                problem = differs(output[2], "numbers" in output[1], said.splitlines())
+            patience = number(info, "retry", 0)
+            while True:
+                code, said = run(here(script))
+                said = as_written(said)
+                problem = None if code == number(info, "exit", 0) else f"exit code {code}, {number(info, 'exit', 0)} expected"
+                if problem is None and output is not None:
+                    problem = differs(output[2], "numbers" in output[1], said.splitlines())
+                if problem is None or time.monotonic() - began >= patience:
+                    break
+                time.sleep(1)
             took = time.monotonic() - began
             if problem is None:
                 what = "as written" if output is not None else "exit code as written"
