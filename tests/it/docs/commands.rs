@@ -34,7 +34,6 @@ fn simple_commands(line: &str) -> Vec<Vec<String>> {
     while let Some(c) = characters.next() {
         match (quote, c) {
             (Some(open), c) if c == open => quote = None,
-            (Some(_), c) => word.get_or_insert_default().push(c),
             (None, '\'' | '"') => {
                 quote = Some(c);
                 word.get_or_insert_default();
@@ -48,7 +47,7 @@ fn simple_commands(line: &str) -> Vec<Vec<String>> {
                 push(&mut commands, word.take().filter(|_| !redirected));
                 commands.push(Vec::new());
             }
-            (None, c) => word.get_or_insert_default().push(c),
+            (_, c) => word.get_or_insert_default().push(c),
         }
     }
     push(&mut commands, word);
