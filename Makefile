@@ -2,7 +2,7 @@
 SHELL := bash
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help up build check test chaos-wire lint fuzz registry e2e days profiles samples on endurance chaos bench airplane dist lab lab-check lab-clean
+.PHONY: help up build check test chaos-wire lint docs tutorial fuzz registry e2e days profiles samples on endurance chaos bench airplane dist lab lab-check lab-clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,13 @@ chaos-wire: ## seeded faults at the wire, a table of what came of them (SEEDS=30
 
 lint: ## format, clippy, shellcheck
 	@scripts/lint.sh
+
+docs: ## write docs/troubleshooting.md out of the failure rules; check commands, links, IDs and paths of all documents
+	QUICKSTART_WRITE_DOCS=1 $(CARGO) test --locked --test it docs::troubleshooting::the_page
+	$(CARGO) test --locked --test it docs::
+
+tutorial: ## every command of the tutorial and the README on a cluster of its own (5 minutes)
+	@scripts/docs.sh
 
 fuzz: ## feed every parser with mutations, each for SECONDS=60 (needs cargo-fuzz)
 	@scripts/fuzz.sh $(or $(SECONDS),60) $(TARGETS)

@@ -49,6 +49,7 @@ binaries_steps() {
   step build_kserve "90 s" "KServe $KSERVE"
   step build_kube_rbac_proxy "1 min" "kube-rbac-proxy 0.18.0"
   step build_istio "4 min" "Istio $ISTIO"
+  step build_versitygw "2 min" "S3 server of the samples $VERSITYGW"
   step build_envoy "10 s" "Envoy $ENVOY"
   step build_python "40 s" "Python packages of KServe $KSERVE"
 }

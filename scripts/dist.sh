@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Packs a release for this machine's architecture: the program with licence, README, manual page and completions, and SHA256SUMS beside
+# Packs a release for this machine's architecture: the program with licence, README and documents, manual page and completions, and SHA256SUMS beside
 # the archive; the same input gives the same bytes. On Linux the program is static (musl), so that it runs on any distribution, and that
 # is checked: in an empty folder that is its whole world, without a C library. DIST_LIBC=gnu builds against this machine's glibc instead;
 # DIST_PROFILE=dev tries the packing with a program that is built in a fraction of the time, and four times as large.
@@ -68,7 +68,10 @@ rm -rf "$tree"
 mkdir -p "$tree/completions"
 install -m 0755 "$PROGRAM" "$tree/quickstart"
 check "$tree"
-install -m 0644 "$ROOT/LICENSE" "$ROOT/README.md" "$tree/"
+install -m 0644 "$ROOT/LICENSE" "$ROOT/README.md" "$ROOT/CONTRIBUTING.md" "$tree/"
+# where the README's links lead
+mkdir "$tree/docs"
+install -m 0644 "$ROOT"/docs/*.md "$tree/docs/"
 "$PROGRAM" man >"$tree/quickstart.1"
 "$PROGRAM" completions bash >"$tree/completions/quickstart.bash"
 "$PROGRAM" completions zsh >"$tree/completions/_quickstart"

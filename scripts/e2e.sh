@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The real thing, end to end, on the lab's bundle: up, status, predict, a second up, the ways it must refuse, down; and what is left behind.
+# The real thing, end to end, on the lab's bundle: up, status, predict, a second up, the ways it must refuse, the documents' commands, down;
+# and what is left behind.
 # Everything of it has a name, a state folder, a cache and a kubeconfig of its own: a cluster that you work with is not touched.
 #
 #   scripts/e2e.sh
@@ -34,7 +35,7 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 
-say "e2e: about 8 minutes once the lab's bundle is there; building that takes about 35 minutes and 22 GB the first time"
+say "e2e: about 11 minutes once the lab's bundle is there; building that takes about 35 minutes and 22 GB the first time"
 part "program, engine, bundle"
 build_program
 lab engine
@@ -91,6 +92,8 @@ release_port() {
 . "$ROOT/scripts/lib/e2e_refusals.sh"
 # shellcheck source=scripts/lib/e2e_cluster.sh
 . "$ROOT/scripts/lib/e2e_cluster.sh"
+# shellcheck source=scripts/lib/docs.sh
+. "$ROOT/scripts/lib/docs.sh"
 
 plan_needs_nothing
 wrong_values
@@ -104,5 +107,6 @@ predict_answers
 own_model
 tunnel
 second_up
+documents
 if [ -z "${E2E_KEEP:-}" ]; then down_leaves_nothing; fi
 verdict

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Every exit code of the program; scripts depend on them, `--help` and the README list them.
+/// Every exit code of the program; scripts depend on them, `--help` and docs/cluster.md list them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Exit {
@@ -62,7 +62,7 @@ impl Exit {
         }
     }
 
-    /// The few words that `--help` and the README give it.
+    /// The few words that `--help` gives it.
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Ok => "ok",

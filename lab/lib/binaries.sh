@@ -5,7 +5,7 @@ export CGO_ENABLED=0 GOFLAGS=-mod=readonly\ -buildvcs=false
 # Istio's commit has no entry in the checksum database under this version, nor has the Gateway API that it pins; go.sum pins both.
 export GONOSUMDB=${GONOSUMDB:+$GONOSUMDB,}istio.io,sigs.k8s.io/gateway-api
 
-COMPONENTS=(tools kubernetes kind pause etcd coredns cert-manager knative net-istio kserve kube-rbac-proxy istio)
+COMPONENTS=(tools kubernetes kind pause etcd coredns cert-manager knative net-istio kserve kube-rbac-proxy istio versitygw)
 
 kubernetes_flags() {
   local version=k8s.io/component-base/version
@@ -18,6 +18,7 @@ link_flags() {
     kubernetes) kubernetes_flags ;;
     istio) printf '%s ' "-X istio.io/istio/pkg/version.buildVersion=$ISTIO" "-X istio.io/istio/pkg/version.buildStatus=Clean" ;;
     kube-rbac-proxy) printf '%s ' "-X k8s.io/component-base/version.gitVersion=v0.18.0" ;;
+    versitygw) printf '%s ' "-X main.Version=v$VERSITYGW" ;;
   esac
 }
 

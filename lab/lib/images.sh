@@ -40,6 +40,7 @@ recipes() {
   done
   "$do" lab/kube-rbac-proxy:0.18.0 lab/static:1 65532:65532 '["/usr/local/bin/kube-rbac-proxy"]' "" \
     "$LAB/bin/kube-rbac-proxy/kube-rbac-proxy::/usr/local/bin/kube-rbac-proxy"
+  "$do" "lab/versitygw:$VERSITYGW" lab/static:1 65532 '["/usr/local/bin/versitygw"]' "" "$LAB/bin/versitygw/versitygw::/usr/local/bin/versitygw"
   # one layer of packages under both
   "$do" "lab/kserve-python:$KSERVE" lab/python:1 "" '[]' "" "$LAB/python::/app"
   "$do" "lab/sklearnserver:$KSERVE" "lab/kserve-python:$KSERVE" 1000 '["/usr/bin/python3","-m","sklearnserver"]' "" \

@@ -25,7 +25,12 @@ pub(super) const RULES: &[Rule] = &[
         "the bundle is for another processor than the engine's",
         "ask for a bundle made for the engine's architecture",
     ),
-    named("BUNDLE_DAMAGED", &[Verification], "the bundle is cut off, changed, or none", "copy it again, then `quickstart bundle verify`"),
+    named(
+        "BUNDLE_DAMAGED",
+        &[Verification],
+        "the bundle is cut off, changed, or none",
+        "copy it again, then `quickstart bundle verify FILE`",
+    ),
     named("BUNDLE_UNREADABLE", &[Usage], "the bundle cannot be opened", "check its path"),
     named("BUNDLE_UNSAFE", &[Verification], "the bundle holds paths or sizes that no bundle of ours has", "do not use it"),
     named("BUNDLE_VERSION", &[Verification], "the bundle was made by a newer quickstart", "use that newer quickstart"),
@@ -66,7 +71,7 @@ pub(super) const RULES: &[Rule] = &[
         "MANIFEST_INVALID",
         &[Verification],
         "a manifest, an overlay or the catalog cannot be read",
-        "remove the file from the cache; with a bundle, `quickstart bundle verify`",
+        "remove the file from the cache; with a bundle, `quickstart bundle verify FILE`",
     ),
     named(
         "SERVE_PORT",

@@ -46,8 +46,24 @@ const fn named(id: &'static str, exits: &'static [Exit], meaning: &'static str, 
     Rule { id, exits, meaning, hint, threads: &[], signs: &[] }
 }
 
+/// Rules about one thing.
+#[derive(Clone, Copy, Debug)]
+pub struct Group {
+    /// As the troubleshooting page heads it.
+    pub title: &'static str,
+    /// What belongs to it.
+    pub rules: &'static [Rule],
+}
+
 /// In the order in which signs are compared: what says more comes first.
-const TABLES: &[&[Rule]] = &[machine::RULES, images::RULES, serving::RULES, workloads::RULES, files::RULES, command::RULES];
+pub const GROUPS: &[Group] = &[
+    Group { title: "The machine and its container engine", rules: machine::RULES },
+    Group { title: "Images and downloads", rules: images::RULES },
+    Group { title: "The way to a prediction", rules: serving::RULES },
+    Group { title: "Pods and what guards them", rules: workloads::RULES },
+    Group { title: "Files and bundles", rules: files::RULES },
+    Group { title: "The command itself", rules: command::RULES },
+];
 
 /// A rule that fits, and how long what it saw must last before waiting is given up.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +97,7 @@ pub fn all() -> Vec<Rule> {
 }
 
 fn all_unsorted() -> impl Iterator<Item = &'static Rule> {
-    TABLES.iter().copied().flatten()
+    GROUPS.iter().flat_map(|group| group.rules)
 }
 
 impl Rule {

@@ -14,6 +14,7 @@ mod cancel;
 mod chaos;
 mod completions;
 mod config;
+mod docs;
 mod doctor;
 mod doctor_fix;
 mod doctor_route;

@@ -100,6 +100,7 @@ async fn tests_prove_and_clean_up() {
         ("sklearn-iris", "POST /v1/models/sklearn-iris:predict answers [1,1]"),
         ("sklearn-iris-v2", "POST /v2/models/sklearn-iris-v2/infer answers [1,1]"),
         ("pvc", "POST /v1/models/sklearn-pvc:predict answers [1,1]"),
+        ("s3", "POST /v1/models/sklearn-s3:predict answers [1,1]"),
     ] {
         let output = machine.quickstart(&["sample", "test", sample]).await.expect(0);
         assert!(output.stdout.contains(says) && output.stdout.contains("taken away"), "{}", output.text());
