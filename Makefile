@@ -2,7 +2,7 @@
 SHELL := bash
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help up build check test chaos-wire lint fuzz registry e2e days samples endurance chaos bench airplane dist lab lab-check lab-clean
+.PHONY: help up build check test chaos-wire lint fuzz registry e2e days samples addons endurance chaos bench airplane dist lab lab-check lab-clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ days: ## the days after up on the lab: sleep, engine restart, ageing certificate
 
 samples: build ## every sample that the lab can run, proven on a cluster of its own (12 minutes; NAMES="canary graph")
 	@SAMPLES_PROGRAM=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/quickstart scripts/samples.sh $(NAMES)
+
+addons: build ## the add-ons on a cluster of its own: kubectl top, Prometheus and its alerts, a namespace that refuses what it must (8 minutes)
+	@ADDONS_PROGRAM=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/quickstart scripts/addons.sh
 
 endurance: ## 5000 predictions through dying pods, API server, node and engine, mapped and by tunnel (20 minutes)
 	@ENDURANCE_REQUESTS=$${REQUESTS:-5000} ENDURANCE_ENGINE=1 scripts/forward-endurance.sh

@@ -49,6 +49,10 @@ binaries_steps() {
   step build_kserve "90 s" "KServe $KSERVE"
   step build_kube_rbac_proxy "1 min" "kube-rbac-proxy 0.18.0"
   step build_istio "4 min" "Istio $ISTIO"
+  step build_metrics_server "40 s" "metrics-server $METRICS_SERVER"
+  step build_kube_state_metrics "40 s" "kube-state-metrics $KUBE_STATE_METRICS"
+  step build_prometheus "90 s" "Prometheus $PROMETHEUS"
+  step build_network_policies "20 s" "network policies' program $NETWORK_POLICIES"
   step build_envoy "10 s" "Envoy $ENVOY"
   step build_python "40 s" "Python packages of KServe $KSERVE"
 }

@@ -14,6 +14,7 @@ mod images;
 mod lane;
 mod leases;
 mod namespaces;
+mod optional;
 mod ports;
 mod prefetch;
 mod repair;
@@ -30,6 +31,7 @@ pub use engine_check::{connect, large_enough};
 pub use fetch::{goarch, manifests};
 pub use leases::release_of;
 pub use namespaces::emptied;
+pub use optional::served;
 pub use ports::{free_port, owner, taken};
 pub use wake::{at_hand, start_order};
 
