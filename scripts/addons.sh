@@ -57,6 +57,18 @@ ask() {
   address=$(kubectl -n "$1" get pod "$2" -o jsonpath='{.status.podIP}')
   kubectl -n default exec client -- python3 -c "import urllib.request as r; print(r.urlopen('http://$address:8080/', timeout=5).status)"
 }
+# A kernel without nftables' `queue` (CONFIG_NFT_QUEUE) refuses the rules of who enforces policies; iptables' NFQUEUE leads the same packets to it.
+queued_by_nftables() { docker exec "$NODE" nft list tables | grep -q network-policies; }
+queue_by_iptables() {
+  local table=(docker exec "$NODE" iptables -t mangle)
+  "${table[@]}" -N POLICIES
+  "${table[@]}" -A POLICIES -m conntrack --ctstate ESTABLISHED,RELATED -j RETURN
+  # the node's own, such as the kubelet's probes
+  "${table[@]}" -A POLICIES -m owner --uid-owner 0 -j RETURN
+  "${table[@]}" -A POLICIES -d 10.244.0.0/16 -j NFQUEUE --queue-num 98
+  "${table[@]}" -A POLICIES -s 10.244.0.0/16 -j NFQUEUE --queue-num 98
+  "${table[@]}" -A POSTROUTING -j POLICIES
+}
 pod_of() { kubectl -n "$1" get pods -l "serving.kserve.io/inferenceservice=$2" -o jsonpath='{.items[0].metadata.name}'; }
 
 part "rules, without a cluster"
@@ -82,7 +94,7 @@ part "metrics-server"
 expect_true "kubectl top nodes answers" eventually 60 kubectl top nodes
 run kubectl top nodes
 expect_text "what it says" "^$NODE +[0-9]+m" "$OUT"
-expect_true "kubectl top pods answers" eventually 60 eval "kubectl top pods -n kserve-test | grep -q kserve"
+expect_true "kubectl top pods answers" eventually 60 eval "kubectl top pods -n kserve-test | grep -q sklearn"
 
 part "Prometheus: targets, rules, requests"
 for job in queue-proxy models knative kserve istio kube-state-metrics prometheus; do
@@ -92,9 +104,9 @@ prom targets >"$OUT"
 jq -r '.data.activeTargets[] | select(.health != "up") | "        not up: \(.labels.job) \(.labels.pod // "") \(.lastError)"' "$OUT" >&2
 prom rules >"$OUT"
 expect_json "rules are loaded and sound" '[.data.groups[].rules[] | select(.health == "err")] == [] and ([.data.groups[].rules[] | select(.type == "alerting")] | length) == 6' "$OUT"
-run q predict --repeat 300 --parallel 2
-expect_exit 0 "300 predictions"
-expect_true "their rate is known" eventually 90 prom_says 'sum(kserve:requests:rate2m{inferenceservice="sklearn-iris"}) > 0' 'length == 1'
+# A rate needs a counter that has been seen twice: requests go on until it is known.
+asked_and_counted() { q predict --repeat 20 && prom_says 'sum(kserve:requests:rate2m{inferenceservice="sklearn-iris"}) > 0' 'length == 1'; }
+expect_true "the rate of predictions is known" eventually 120 asked_and_counted
 expect_true "and their p95" eventually 90 prom_says 'kserve:latency_seconds:p95_2m{inferenceservice="sklearn-iris"} > 0' 'length > 0'
 q status --web --port "$((PORT + 1))" >"$WORK/url" 2>/dev/null &
 WEB=$!
@@ -122,7 +134,8 @@ expect_text "the quota holds" 'exceeded quota' "$ERR"
 part "hardening: who may speak with whom"
 q image load lab/network-policies:0.8.0 >/dev/null
 kubectl apply -f - <"$ROOT/lab/network-policies.yaml" >/dev/null
-expect_true "policies are enforced" kubectl -n kube-system rollout status daemonset/network-policies --timeout=90s
+expect_true "who enforces policies runs" kubectl -n kube-system rollout status daemonset/network-policies --timeout=90s
+eventually 5 queued_by_nftables || queue_by_iptables
 run q sample apply sklearn-iris -n models
 expect_exit 0 "a model in namespace models"
 kubectl -n default run client --image=kserve/sklearnserver:v0.20.0 --image-pull-policy=Never --command -- sleep 3600 >/dev/null

@@ -46,7 +46,8 @@ fn whole(out: &mut String, seen: &Seen) {
         text(report.kubernetes.as_deref().unwrap_or("not answering")),
     );
     let ready = models.models.iter().filter(|model| model.ready).count();
-    let state = match (report.running, report.ready, models.alerts.len()) {
+    let all_ready = ready == models.models.len();
+    let state = match (report.running, report.ready && all_ready, models.alerts.len()) {
         (false, ..) => "<span class=\"bad\">✗ not running</span>".to_owned(),
         (true, false, _) => "<span class=\"bad\">✗ not as it should be</span>".to_owned(),
         (true, true, 0) => "<span class=\"good\">✓ all is well</span>".to_owned(),
@@ -55,7 +56,10 @@ fn whole(out: &mut String, seen: &Seen) {
     };
     let _ = writeln!(out, "<p id=\"summary\" role=\"status\">{state}, {ready} of {} models ready</p>", models.models.len());
     let problems: Vec<&String> = report.problems.iter().chain(&models.trouble).chain(&models.alerts).collect();
-    let items: String = problems.iter().map(|problem| format!("<li>{}</li>", text(problem))).collect();
+    let items = problems.iter().fold(String::new(), |mut items, problem| {
+        let _ = write!(items, "<li>{}</li>", text(problem));
+        items
+    });
     let list = if items.is_empty() { String::new() } else { format!("<ul>{items}</ul>") };
     let _ = writeln!(out, "<div id=\"problems\">{list}</div>");
     let _ = writeln!(out, "<div id=\"models\">{}</div>", models_table(models));

@@ -18,7 +18,9 @@ const QUERY: &str = "/api/v1/namespaces/monitoring/services/prometheus:9090/prox
 const QUERIES: [&str; 3] = [
     "max by (namespace, inferenceservice) (sum by (namespace, inferenceservice, component) (kserve:requests:rate2m))",
     "max by (namespace, inferenceservice) (kserve:latency_seconds:p95_2m)",
-    "max by (namespace, inferenceservice) (sum by (namespace, inferenceservice, component) (kserve:errors:rate2m) \
+    // Without a single error there is no series of errors.
+    "max by (namespace, inferenceservice) ((sum by (namespace, inferenceservice, component) (kserve:errors:rate2m) \
+     or 0 * sum by (namespace, inferenceservice, component) (kserve:requests:rate2m)) \
      / sum by (namespace, inferenceservice, component) (kserve:requests:rate2m))",
 ];
 const ALERTS: &str = "ALERTS{alertstate=\"firing\"}";
@@ -133,7 +135,8 @@ fn model(object: &Value, profile: &str) -> Model {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
     let ready = rollout::condition(object, "Ready").is_some_and(|(status, _)| status == "True");
-    let why = conditions(object).and_then(|verdict| verdict.saw().map(str::to_owned));
+    // The storage initializer's whole log can stand there; its last line is the reason.
+    let why = conditions(object).and_then(|verdict| verdict.saw()?.lines().rfind(|line| !line.trim().is_empty()).map(str::to_owned));
     let shares = object.pointer("/status/components/predictor/traffic").and_then(Value::as_array);
     let share = |one: &Value| {
         let percent = one.get("percent")?.as_u64().filter(|percent| *percent > 0)?;

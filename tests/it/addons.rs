@@ -33,11 +33,11 @@ async fn the_plan_has_what_was_asked_for() {
     let mut machine = Machine::new().await;
     machine.env("DOCKER_HOST", "unix:///nowhere/docker.sock");
     machine.env("HTTPS_PROXY", "http://127.0.0.1:1");
-    let plain = machine.quickstart(&["plan", "-o", "json"]).await.expect(0).json();
-    assert!(names(&plain).iter().all(|name| !ALL.contains(name)), "nobody asked: {:?}", names(&plain));
+    let bare = machine.quickstart(&["plan", "-o", "json"]).await.expect(0).json();
+    assert!(names(&bare).iter().all(|name| !ALL.contains(name)), "nobody asked: {:?}", names(&bare));
     let plan = machine.quickstart(&["plan", "--with", ALL, "-o", "json"]).await.expect(0).json();
     assert_eq!(names(&plan)[5..], ["metrics-server", "prometheus", "hardening"]);
-    let (before, after) = (needs(&plain), needs(&plan));
+    let (before, after) = (needs(&bare), needs(&plan));
     for stage in ["demo", "predict"] {
         assert_eq!(after[stage], before[stage], "{stage} does not wait for add-ons");
     }
