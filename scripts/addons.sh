@@ -108,7 +108,7 @@ expect_json "rules are loaded and sound" '[.data.groups[].rules[] | select(.heal
 asked_and_counted() { q predict --repeat 20 && prom_says 'sum(kserve:requests:rate2m{inferenceservice="sklearn-iris"}) > 0' 'length == 1'; }
 expect_true "the rate of predictions is known" eventually 120 asked_and_counted
 expect_true "and their p95" eventually 90 prom_says 'kserve:latency_seconds:p95_2m{inferenceservice="sklearn-iris"} > 0' 'length > 0'
-q status --web --port "$((PORT + 1))" >"$WORK/url" 2>/dev/null &
+"$PROGRAM" --name "$ONE" status --web --port "$((PORT + 1))" >"$WORK/url" 2>/dev/null &
 WEB=$!
 expect_true "the dashboard shows it" eventually 60 eval \
   "curl -sf http://127.0.0.1:$((PORT + 1))/status.json | jq -e '.serving.models[] | select(.name == \"sklearn-iris\") | .ready and .requests > 0'"
