@@ -40,7 +40,7 @@ days: ## the days after up on the lab: sleep, engine restart, ageing certificate
 samples: build ## every sample that the lab can run, proven on a cluster of its own (12 minutes; NAMES="canary graph")
 	@SAMPLES_PROGRAM=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/quickstart scripts/samples.sh $(NAMES)
 
-addons: build ## the add-ons on a cluster of its own: kubectl top, Prometheus and its alerts, a namespace that refuses what it must (8 minutes)
+addons: build ## the add-ons on a cluster of its own: kubectl top, Prometheus and its alerts, a namespace that refuses what it must (4 minutes)
 	@ADDONS_PROGRAM=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/quickstart scripts/addons.sh
 
 endurance: ## 5000 predictions through dying pods, API server, node and engine, mapped and by tunnel (20 minutes)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The add-ons on a real cluster of the lab: `kubectl top`, Prometheus' targets, rules and alerts, and a namespace that refuses what it must.
-# One cluster of its own, on the lab's bundle, taken away afterwards (8 minutes).
+# One cluster of its own, on the lab's bundle, taken away afterwards (4 minutes).
 #
 #   scripts/addons.sh
 #
