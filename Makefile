@@ -2,7 +2,7 @@
 SHELL := bash
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help up build check test chaos-wire lint docs tutorial fuzz registry e2e days profiles samples on endurance chaos bench airplane dist lab lab-check lab-clean
+.PHONY: help up build check test chaos-wire lint docs tutorial fuzz registry e2e days profiles samples addons on endurance chaos bench airplane dist lab lab-check lab-clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ samples: build ## every sample that the lab can run, proven on a cluster of its 
 
 on: build ## a cluster that quickstart did not make, with cert-manager in it: up --on, prediction, down --on, what was there is there (6 minutes)
 	@ON_PROGRAM=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/quickstart scripts/on.sh
+
+addons: build ## the add-ons on a cluster of its own: kubectl top, Prometheus and its alerts, a namespace that refuses what it must (4 minutes)
+	@ADDONS_PROGRAM=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/quickstart scripts/addons.sh
 
 endurance: ## 5000 predictions through dying pods, API server, node and engine, mapped and by tunnel (20 minutes)
 	@ENDURANCE_REQUESTS=$${REQUESTS:-5000} ENDURANCE_ENGINE=1 scripts/forward-endurance.sh

@@ -13,7 +13,7 @@ usage() {
   cat <<'TEXT'
 usage: lab.sh VERB
   engine      a container engine and the tools, where they are missing (root, Debian or Ubuntu)
-  binaries    every component's programs from Go modules and PyPI   (about 18 min on 2 cores)
+  binaries    every component's programs from Go modules and PyPI   (about 22 min on 2 cores)
   rootfs      three Debian root file systems                        (about 3 min, root)
   images      component images lab/…                                (about 2 min)
   node        kindest/node:v1.34.3                                  (about 1 min)
@@ -50,6 +50,10 @@ binaries_steps() {
   step build_kube_rbac_proxy "1 min" "kube-rbac-proxy 0.18.0"
   step build_istio "4 min" "Istio $ISTIO"
   step build_versitygw "2 min" "S3 server of the samples $VERSITYGW"
+  step build_metrics_server "1 min" "metrics-server $METRICS_SERVER"
+  step build_kube_state_metrics "1 min" "kube-state-metrics $KUBE_STATE_METRICS"
+  step build_prometheus "90 s" "Prometheus $PROMETHEUS"
+  step build_network_policies "40 s" "network policies' program $NETWORK_POLICIES"
   step build_envoy "10 s" "Envoy $ENVOY"
   step build_python "40 s" "Python packages of KServe $KSERVE"
 }

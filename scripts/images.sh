@@ -105,7 +105,8 @@ def main(catalog, folder):
 
     missing, failed = [], False
     for component in components:
-        for version in component["versions"]:
+        # An add-on's objects are ours; the program's own tests compare their images with the catalog.
+        for version in [] if component.get("addon") else component["versions"]:
             label = f"{component['name']} {version['version']}"
             found, complete = {}, True
             for pin in version["files"]:

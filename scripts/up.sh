@@ -78,7 +78,7 @@ case $source in
   lab)
     what="$what, the whole stack built from source (no container registry answers) and a Kind cluster with KServe"
     disk=$((disk + DISK_LAB))
-    minutes=$((minutes + 35))
+    minutes=$((minutes + 39))
     ;;
 esac
 say "This installs $what: up to $disk GB of disk, about $minutes minutes on 2 cores."

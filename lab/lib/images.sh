@@ -41,6 +41,11 @@ recipes() {
   "$do" lab/kube-rbac-proxy:0.18.0 lab/static:1 65532:65532 '["/usr/local/bin/kube-rbac-proxy"]' "" \
     "$LAB/bin/kube-rbac-proxy/kube-rbac-proxy::/usr/local/bin/kube-rbac-proxy"
   "$do" "lab/versitygw:$VERSITYGW" lab/static:1 65532 '["/usr/local/bin/versitygw"]' "" "$LAB/bin/versitygw/versitygw::/usr/local/bin/versitygw"
+  "$do" "lab/metrics-server:$METRICS_SERVER" lab/static:1 1000 '["/metrics-server"]' "" "$LAB/bin/metrics-server/metrics-server::/metrics-server"
+  "$do" "lab/prometheus:$PROMETHEUS" lab/static:1 65534 '["/bin/prometheus"]' "" "$LAB/bin/prometheus/prometheus::/bin/prometheus"
+  "$do" "lab/kube-state-metrics:$KUBE_STATE_METRICS" lab/static:1 65534 '["/kube-state-metrics"]' "" \
+    "$LAB/bin/kube-state-metrics/kube-state-metrics::/kube-state-metrics"
+  "$do" "lab/network-policies:$NETWORK_POLICIES" lab/static:1 "" '["/bin/netpol"]' "" "$LAB/bin/network-policies/cmd::/bin/netpol"
   # one layer of packages under both
   "$do" "lab/kserve-python:$KSERVE" lab/python:1 "" '[]' "" "$LAB/python::/app"
   "$do" "lab/sklearnserver:$KSERVE" "lab/kserve-python:$KSERVE" 1000 '["/usr/bin/python3","-m","sklearnserver"]' "" \

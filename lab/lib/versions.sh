@@ -13,5 +13,7 @@ KSERVE=0.20.0
 SERVING=0.48.2 SERVING_RELEASE=1.21.2
 NET_ISTIO_RELEASE=1.21.4 NET_ISTIO_COMMIT=4b7e514fef326a70791e751f317bb39c0de1a2be
 VERSITYGW=1.8.0
+# Add-ons; the policies' program takes the place of kind's network in the lab's node, which enforces none (scripts/addons.sh).
+METRICS_SERVER=0.8.0 PROMETHEUS=3.16.0 KUBE_STATE_METRICS=2.18.0 NETWORK_POLICIES=0.8.0
 DEBIAN_SUITE=bookworm
 SET=kserve-0.20

@@ -83,7 +83,8 @@ async fn difference(app: &App, session: Session, output: PlanOutput) -> Result<E
     }
     let assembled = objects(app, session).await?;
     let (cluster, _) = session::access(app, &state, &paths).await?;
-    let compared = compare(&cluster, &assembled.in_order(&plan), &assembled.rest, &app.cancel).await?;
+    let objects = stages::served(&cluster, &assembled.rest, assembled.in_order(&plan)).await?;
+    let compared = compare(&cluster, &objects, &assembled.rest, &app.cancel).await?;
     let same = compared.iter().all(|one| one.difference == Difference::Same);
     let exit = if same { Exit::Ok } else { Exit::Degraded };
     if output == PlanOutput::Json {

@@ -14,7 +14,7 @@ use crate::cluster::Cluster;
 use crate::config::{ClusterPaths, Ingress, Profile, Settings, Source};
 use crate::error::{Exit, Failure};
 use crate::kind::API_PORT;
-use crate::plan::{GATEWAY_NODE_PORT, Plan, build};
+use crate::plan::{GATEWAY_NODE_PORT, Plan, PlannedComponent, StageId, build};
 use crate::registry::Mirror;
 use crate::stages::{self, connect, free_port, owner, taken};
 use crate::state::{Shape, State, Switching, persist};
@@ -78,6 +78,9 @@ impl Session {
         }
         settings.mirror.as_deref().map(Mirror::parse).transpose()?;
         let catalog = embedded::catalog()?;
+        if let Some(state) = &read {
+            catalog.keep_addons(&mut settings.with, state.components.keys());
+        }
         let mut plan = build(&settings, &catalog, bundle.as_ref().map(|(index, _)| index))?;
         plan = existing::using(&settings, plan, &mut notes).await;
         let state = read.or_else(|| {
@@ -91,6 +94,9 @@ impl Session {
             for shape in state.former(&plan) {
                 former.push(build(&shaped(&settings, &shape), &catalog, bundle.as_ref().map(|(index, _)| index))?);
             }
+        }
+        if let Some((index, _)) = bundle.as_ref().filter(|_| plan.is_local()) {
+            notes.extend(addons_not_in(index, &plan, state.as_ref()));
         }
         if let Some(wanted) = plan.port() {
             let port = port(&settings, state.as_ref(), wanted, &mut notes)?;
@@ -214,6 +220,24 @@ async fn bundle(
     })?;
     let path = state.and_then(|state| state.bundle.clone()).map(PathBuf::from).filter(|path| path.exists());
     Ok(Some((index, path)))
+}
+
+/// Add-ons that are new here and whose images the bundle lacks: without a network they cannot start.
+fn addons_not_in(index: &Index, plan: &Plan, state: Option<&State>) -> Vec<String> {
+    let done = |name: &str| state.is_some_and(|state| state.created && state.stages.contains_key(&StageId::component(name)));
+    let told = |component: &PlannedComponent| {
+        let lacks = |reference: &&str| !index.images.iter().any(|image| image.reference == **reference);
+        let lacking: Vec<&str> = component.images.iter().map(|image| image.reference.as_str()).filter(lacks).collect();
+        (!lacking.is_empty()).then(|| {
+            format!(
+                "bundle {} does not hold {} of add-on {}: they are pulled, which needs a network",
+                index.name,
+                lacking.join(", "),
+                component.name
+            )
+        })
+    };
+    plan.components.iter().filter(|component| component.addon && !done(&component.name)).filter_map(told).collect()
 }
 
 /// A cluster that exists keeps its versions, and one that somebody else made its profile.

@@ -41,6 +41,16 @@ pub enum CatalogError {
         /// The list.
         known: String,
     },
+    /// No such add-on.
+    #[error("unknown add-on `{name}`{near}: known are {known}")]
+    UnknownAddon {
+        /// What was asked for.
+        name: String,
+        /// `, did you mean …?`, or nothing.
+        near: String,
+        /// The list.
+        known: String,
+    },
     /// No such set.
     #[error("unknown version set `{name}`: known are {known}")]
     UnknownSet {
@@ -107,7 +117,7 @@ impl CatalogError {
 impl Explain for CatalogError {
     fn id(&self) -> &'static str {
         match self {
-            Self::UnknownComponent { .. } | Self::UnknownVersion { .. } | Self::UnknownSet { .. } => "USAGE",
+            Self::UnknownComponent { .. } | Self::UnknownVersion { .. } | Self::UnknownAddon { .. } | Self::UnknownSet { .. } => "USAGE",
             Self::Change { .. } | Self::Resources { .. } | Self::Own { .. } => "CONFIG_INVALID",
             Self::Newer { .. } => "STATE_NEWER",
             Self::Yaml { .. } | Self::Object { .. } | Self::OverlayUnmatched { .. } => "MANIFEST_INVALID",
@@ -117,6 +127,7 @@ impl Explain for CatalogError {
         match self {
             Self::UnknownComponent { .. }
             | Self::UnknownVersion { .. }
+            | Self::UnknownAddon { .. }
             | Self::UnknownSet { .. }
             | Self::Change { .. }
             | Self::Resources { .. }
@@ -131,6 +142,7 @@ impl Explain for CatalogError {
             Self::UnknownComponent { .. } | Self::UnknownVersion { .. } | Self::UnknownSet { .. } => {
                 Some("`quickstart plan` shows what would be installed; pick one of the list".into())
             }
+            Self::UnknownAddon { .. } => Some("pick one of the list; several are written as `--with ONE,OTHER`".into()),
             Self::Own { .. } => Some("`quickstart plan -o manifests` tells without a cluster whether all can be used".into()),
             Self::Resources { .. } => Some("correct the name; models have their own figures, in `spec.predictor.model.resources`".into()),
             Self::Change { .. } => Some("`quickstart plan -o manifests` prints every object with its kind, name and namespace".into()),

@@ -1,5 +1,6 @@
 //! Pinned inputs: which versions, which files, which images, and our few changes to them.
 
+mod addons;
 pub mod embedded;
 mod error;
 mod fields;

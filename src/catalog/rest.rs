@@ -66,6 +66,7 @@ const OURS: &[(&str, &str, &str, bool)] = &[
     ("serving.kserve.io", "InferenceService", "inferenceservices", true),
     ("serving.kserve.io", "InferenceGraph", "inferencegraphs", true),
     ("serving.kserve.io", "ClusterServingRuntime", "clusterservingruntimes", false),
+    ("monitoring.coreos.com", "ServiceMonitor", "servicemonitors", true),
     ("cert-manager.io", "Issuer", "issuers", true),
     ("cert-manager.io", "Certificate", "certificates", true),
     ("serving.knative.dev", "Service", "services", true),

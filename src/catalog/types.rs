@@ -130,6 +130,9 @@ pub struct Component {
     pub title: String,
     /// Where its Deployments live.
     pub namespace: String,
+    /// Installed only where `--with` names it; its objects are ours (`manifests/addons/`).
+    #[serde(default)]
+    pub addon: bool,
     /// Components that must be ready before this one.
     #[serde(default)]
     pub needs: Vec<String>,

@@ -31,7 +31,7 @@ pub enum BundleCommand {
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct BundleCreate {
     /// What goes in: a JSON specification instead of the plan
-    #[arg(long, value_name = "SPEC", conflicts_with_all = ["platform", "profile", "set", "without_demo", "with_runtimes", "model"])]
+    #[arg(long, value_name = "SPEC", conflicts_with_all = ["platform", "profile", "set", "with", "without_demo", "with_runtimes", "model"])]
     pub from: Option<PathBuf>,
     /// With --from: read its images from registries, not from the engine
     #[arg(long, requires = "from")]
@@ -48,6 +48,9 @@ pub struct BundleCreate {
     /// Another version of a component; can be given several times
     #[arg(long, value_name = "COMPONENT=VERSION")]
     pub set: Vec<SetVersion>,
+    /// Also these add-ons [env: QUICKSTART_WITH]
+    #[arg(long, value_name = "NAME[,NAME…]", value_delimiter = ',')]
+    pub with: Vec<String>,
     /// Leave the demo model and its images out
     #[arg(long)]
     pub without_demo: bool,
@@ -71,6 +74,7 @@ impl BundleCreate {
         Selection {
             profile: self.profile,
             set: self.set.clone(),
+            with: self.with.clone(),
             without_demo: self.without_demo,
             accept_unpinned: self.accept_unpinned,
             ..Selection::default()

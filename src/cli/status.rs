@@ -16,6 +16,12 @@ pub struct Status {
     /// Look again and again, until Ctrl-C; with `-o json` one document a line
     #[arg(long, value_name = "EVERY", num_args = 0..=1, require_equals = true, default_missing_value = "2s", value_parser = every)]
     pub watch: Option<Duration>,
+    /// Serve the same as a page on 127.0.0.1 that follows by itself, with models and, where Prometheus is there, their figures; Ctrl-C ends it
+    #[arg(long, conflicts_with_all = ["watch", "probe", "output"])]
+    pub web: bool,
+    /// Port of that page [default: 7480, or the next free one]
+    #[arg(long, value_name = "PORT", requires = "web", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
     /// Form of the answer
     #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     pub output: TableOutput,

@@ -49,6 +49,9 @@ pub struct Selection {
     /// Another version of a component; can be given several times
     #[arg(long, value_name = "COMPONENT=VERSION")]
     pub set: Vec<SetVersion>,
+    /// Add-ons: metrics-server, prometheus, hardening, local-storage; can be given several times [env: QUICKSTART_WITH]
+    #[arg(long, value_name = "NAME[,NAME…]", value_delimiter = ',')]
+    pub with: Vec<String>,
     /// Install on the cluster of this kubectl context instead of a new kind cluster
     #[arg(long, value_name = "CONTEXT")]
     pub on: Option<String>,

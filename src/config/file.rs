@@ -28,6 +28,8 @@ pub struct ConfigFile {
     pub versions: BTreeMap<String, String>,
     /// `set`.
     pub set: Option<String>,
+    /// `with`: add-ons.
+    pub with: Option<Vec<String>>,
     /// `bundle`, as written: it starts at the file's folder.
     pub bundle: Option<PathBuf>,
     /// `mirror`.
@@ -80,6 +82,7 @@ struct Raw {
     port: Option<Spanned<u16>>,
     versions: Option<BTreeMap<String, Spanned<String>>>,
     set: Option<String>,
+    with: Option<Vec<String>>,
     bundle: Option<PathBuf>,
     mirror: Option<String>,
     prefetch: Option<bool>,
@@ -146,6 +149,7 @@ impl ConfigFile {
             port: port.transpose()?,
             versions,
             set: raw.set,
+            with: raw.with,
             bundle: raw.bundle,
             mirror: raw.mirror,
             prefetch: raw.prefetch,
@@ -252,7 +256,7 @@ mod tests {
     #[test]
     fn reads_every_key() {
         let file = read(
-            "name: demo\nprofile: raw\nport: 9090\nversions:\n  kserve: v0.20.0\n  istio: 1.27\nset: kserve-0.20\nbundle: w.tar\n\
+            "name: demo\nprofile: raw\nport: 9090\nversions:\n  kserve: v0.20.0\n  istio: 1.27\nset: kserve-0.20\nwith: [prometheus]\nbundle: w.tar\n\
              mirror: https://m.example/p\nprefetch: no\n\
              timeout: 20m\nnode: {image: \"kindest/node:v1.34.3\"}\ndemo: no\nkeepContext: true\nforward: tunnel\n\
              resources:\n  istio:\n    discovery: {requests: {cpu: 1.50, memory: 1Gi}}\n",
@@ -266,7 +270,8 @@ mod tests {
         assert_eq!(file.versions["kserve"], "0.20.0");
         assert_eq!(file.forward, Some(Ingress::Tunnel));
         assert_eq!(file.resources[0].to_string(), "discovery requests.cpu=1.50 requests.memory=1Gi");
-        assert_eq!(file.resources[0].place, "q.yaml:18:16");
+        assert_eq!(file.with, Some(vec!["prometheus".to_owned()]));
+        assert_eq!(file.resources[0].place, "q.yaml:19:16");
     }
 
     /// `istio: 1.30` without quotes is a number to YAML, and 1.3 is another version.

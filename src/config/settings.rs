@@ -24,6 +24,8 @@ pub struct Settings {
     pub versions: BTreeMap<String, String>,
     /// The version set that was asked for.
     pub set: Option<String>,
+    /// Add-ons; the catalog decides whether there are such.
+    pub with: Vec<String>,
     /// Where the ingress listens on 127.0.0.1.
     pub port: u16,
     /// The port was asked for: if it is taken, that is an error, not a reason to look for another.
@@ -143,6 +145,12 @@ impl Settings {
         );
         let profile = layers.value("profile", flags.profile, layers.read("QUICKSTART_PROFILE", profile)?, file.profile);
         let set = layers.value("set", None, layers.read("QUICKSTART_SET", |text| Ok(text.to_owned()))?, file.set);
+        let with = layers.value(
+            "with",
+            (!flags.with.is_empty()).then(|| List::new(&flags.with)),
+            layers.read("QUICKSTART_WITH", |text| Ok(List::new(text.split(','))))?,
+            file.with.map(List::new),
+        );
         let mut versions = BTreeMap::new();
         let asked: BTreeMap<&str, &str> = flags.set.iter().map(|set| (set.component.as_str(), set.version.as_str())).collect();
         let written: BTreeMap<&str, &str> =
@@ -216,6 +224,7 @@ impl Settings {
             profile,
             versions,
             set,
+            with: with.unwrap_or_default().0,
             port,
             port_explicit,
             bundle: bundle.map(|shown| shown.0),
@@ -311,10 +320,11 @@ impl Layers<'_> {
 
     /// In the order of the fields, whatever order they were asked in.
     fn sorted(mut self) -> Vec<Origin> {
-        const ORDER: [&str; 17] = [
+        const ORDER: [&str; 18] = [
             "name",
             "profile",
             "set",
+            "with",
             "versions",
             "port",
             "bundle",
@@ -336,6 +346,29 @@ impl Layers<'_> {
         };
         self.origins.sort_by(|a, b| (place(&a.key), &a.key).cmp(&(place(&b.key), &b.key)));
         self.origins
+    }
+}
+
+/// Names, each once, in the order in which they were written.
+#[derive(Default)]
+struct List(Vec<String>);
+
+impl List {
+    fn new(words: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let mut names: Vec<String> = Vec::new();
+        for word in words {
+            let name = word.as_ref().trim();
+            if !name.is_empty() && !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        Self(names)
+    }
+}
+
+impl fmt::Display for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(", "))
     }
 }
 

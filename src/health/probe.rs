@@ -55,6 +55,7 @@ async fn answer(world: World<'_>, probe: &Probe) -> Result<Verdict, ClusterError
         Probe::Secret { namespace, name, key } => secret(cluster, namespace, name, key).await,
         Probe::Denied { object, by } => denied(cluster, rest, object, by).await,
         Probe::Present { paths } => present(cluster, paths).await,
+        Probe::Condition { path, condition } => has_condition(cluster, path, condition).await,
         Probe::InferenceServiceReady { namespace, name } => inference_service(world, namespace, name).await,
         Probe::GatewayAnswers { port } => Ok(match gateway::answers(*port).await {
             Ok(()) => Verdict::Ready,
@@ -183,6 +184,16 @@ async fn present(cluster: &Cluster, paths: &[String]) -> Result<Verdict, Cluster
         }
     }
     Ok(Verdict::Ready)
+}
+
+async fn has_condition(cluster: &Cluster, path: &str, kind: &str) -> Result<Verdict, ClusterError> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let Some(object) = cluster.find(path).await? else { return Ok(Verdict::Pending(format!("{name} is not there"))) };
+    Ok(match rollout::condition(&object, kind) {
+        Some((status, _)) if status == "True" => Verdict::Ready,
+        Some((_, message)) => Verdict::Pending(format!("{name} is not {kind}: {message}")),
+        None => Verdict::Pending(format!("{name} has not reported {kind} yet")),
+    })
 }
 
 fn inference_service_path(namespace: &str, name: &str) -> String {

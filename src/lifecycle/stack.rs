@@ -65,7 +65,8 @@ async fn custom_resources(
 }
 
 async fn webhooks(ctx: &Context, objects: &[&Object], rest: &RestMap) -> Result<(), Failure> {
-    for kind in ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"] {
+    // An API that nobody serves any more keeps every namespace from ending: discovery fails (seen with metrics.k8s.io).
+    for kind in ["APIService", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"] {
         for object in of_kind(objects, kind) {
             ctx.cluster()?.delete(&rest.path(object)?).await?;
         }

@@ -105,6 +105,14 @@ pub fn assemble(plan: &Plan, texts: &Texts) -> Result<Assembled, CatalogError> {
             }
         }
         marks.begin(&objects);
+        if component.addon {
+            objects.extend(embedded::addon(&component.name)?);
+            marks.look(
+                &format!("add-on {}", component.name),
+                "objects of quickstart's own: there is no file of upstream's to take",
+                &objects,
+            );
+        }
         for change in plan.patches.iter().filter(|change| change.component == component.name) {
             for object in objects.iter_mut().filter(|object| object.is(&change.object)) {
                 patch(object, &change.patch)?;
@@ -114,7 +122,11 @@ pub fn assemble(plan: &Plan, texts: &Texts) -> Result<Assembled, CatalogError> {
         let mut told = |id: &str, reason: &str, now: &[Object]| marks.look(&format!("overlay {id}"), reason, now);
         embedded::overlays(&component.name)?.apply_telling(&mut objects, plan.is_local(), &mut told)?;
         adjust(plan, &component.name, &mut objects)?;
-        let reason = if plan.profile == "raw" { "what profile raw needs" } else { "tags of these registries are not to be resolved" };
+        let reason = match (plan.profile.as_str(), plan.component("prometheus")) {
+            ("raw", _) => "what profile raw needs",
+            (_, Some(_)) => "tags of these registries are not to be resolved; metrics that Prometheus can read",
+            _ => "tags of these registries are not to be resolved",
+        };
         marks.look("the plan", reason, &objects);
         resources::put(plan, &component.name, &mut objects)?;
         marks.look("your configuration file", "its resources", &objects);
@@ -155,12 +167,23 @@ fn own(plan: &Plan) -> Result<Vec<Object>, CatalogError> {
 /// What depends on the run, not on the component: registries of the bundle, what the profile needs.
 fn adjust(plan: &Plan, component: &str, objects: &mut Vec<Object>) -> Result<(), CatalogError> {
     let raw = plan.profile == "raw";
+    // Since Serving 1.19 nobody exports metrics until told so (`none` is the default of both keys).
+    let watched = plan.component("prometheus").is_some();
+    if watched {
+        // Its programs read the setting when they start: on a cluster that runs they are to start anew.
+        let anew = json!({"spec": {"template": {"metadata": {"annotations": {"quickstart/metrics": "prometheus"}}}}});
+        let is_knative = |object: &&mut Object| object.gvk.kind == "Deployment" && object.namespace.as_deref() == Some("knative-serving");
+        objects.iter_mut().filter(is_knative).try_for_each(|object| patch(object, &anew))?;
+    }
     for object in objects.iter_mut().filter(|object| object.gvk.kind == "ConfigMap") {
         if (plan.is_local() || plan.bundle.is_some())
             && object.name == "config-deployment"
             && object.namespace.as_deref() == Some("knative-serving")
         {
             patch(object, &json!({"data": {"registries-skipping-tag-resolving": plan.skip_tag_resolution.join(",")}}))?;
+        }
+        if watched && object.name == "config-observability" && object.namespace.as_deref() == Some("knative-serving") {
+            patch(object, &json!({"data": {"metrics-protocol": "prometheus", "request-metrics-protocol": "prometheus"}}))?;
         }
         if raw && object.name == "inferenceservice-config" {
             patch_text(object, "/data/deploy", &json!({"defaultDeploymentMode": "Standard"}))?;

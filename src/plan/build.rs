@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::checks::{rollout, webhooks};
+use super::checks::{addon, rollout, webhooks};
 use super::pulls::{PulledGroup, pulls};
 use super::stage::{Demo, Plan, PlannedBundle, PlannedComponent, PlannedFile, PlannedImage, Stage, Target};
 use super::{Check, Probe, StageId, existing, graph, host};
@@ -27,7 +27,8 @@ pub fn build(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>) -> 
     let profile = settings.profile.to_string();
     let set_name = settings.set.as_deref().or(bundle.map(|index| index.set.as_str()));
     let set = catalog.set(set_name)?;
-    let choices = catalog.choose(set, &settings.versions, &profile)?;
+    let mut choices = catalog.choose(set, &settings.versions, &profile)?;
+    choices.extend(catalog.addons(&settings.with, &settings.versions, &profile)?);
     let target = target(settings, catalog, &choices, bundle, set.kubernetes.default.as_deref())?;
     let components: Vec<PlannedComponent> = choices.iter().map(|choice| component(choice, bundle)).collect();
     let changes = changes(settings, &components)?;
@@ -179,6 +180,7 @@ fn component(choice: &Choice<'_>, bundle: Option<&Index>) -> PlannedComponent {
         name,
         title: choice.component.title.clone(),
         version: choice.version.version.clone(),
+        addon: choice.component.addon,
         namespace: choice.component.namespace.clone(),
         deployments: deployments.into_iter().collect(),
         files,
@@ -284,6 +286,7 @@ fn stages(
         let mut checks: Vec<Check> =
             component.deployments.iter().map(|name| rollout(&component.name, &component.namespace, name)).collect();
         checks.extend(webhooks(&component.name));
+        checks.extend(addon(&component.name));
         add(StageId::component(&component.name), &format!("{} {}", component.title, component.version), needs, checks, 8 * MINUTE);
     }
     if let Some(port) = local_port.filter(|_| has("istio")) {
@@ -311,7 +314,10 @@ fn stages(
         let mut needs = vec![ground, StageId::Runtimes];
         // net-istio makes the route while the model's server starts; the prediction waits for both.
         needs.extend(
-            components.iter().filter(|component| component.name != "net-istio").map(|component| StageId::component(&component.name)),
+            components
+                .iter()
+                .filter(|component| component.name != "net-istio" && !component.addon)
+                .map(|component| StageId::component(&component.name)),
         );
         needs.extend(images_of("demo"));
         let ready = Check {
@@ -335,9 +341,9 @@ fn stages(
 }
 
 /// Groups that the bundle brings or that are pulled, in stage order; groups that no stage waits for come last. Those of components that
-/// the plan leaves out (Knative's, in the raw profile) stay in the bundle.
+/// the plan leaves out (Knative's in the raw profile, add-ons that were not asked for) stay in the bundle.
 fn image_groups(bundle: Option<&Index>, pulls: &[PulledGroup], local: bool, has: impl Fn(&str) -> bool) -> Vec<String> {
-    let needed = |group: &&str| *group == "demo" || has(group) || !GROUPS.contains(group);
+    let needed = |group: &&str| *group == "demo" || has(group) || !(GROUPS.contains(group) || embedded::is_addon(group));
     let bundled = bundle.filter(|_| local).into_iter().flat_map(|index| &index.images).map(|image| image.group.as_str()).filter(needed);
     let present: Vec<&str> = bundled.chain(pulls.iter().map(|pulled| pulled.group.as_str())).collect();
     let mut groups: Vec<String> = GROUPS.iter().filter(|group| present.contains(group)).map(|group| (*group).to_owned()).collect();

@@ -65,6 +65,13 @@ pub enum Probe {
         /// API path and name of each, as `apis/…/clusterservingruntimes/NAME`.
         paths: Vec<String>,
     },
+    /// An object has this condition.
+    Condition {
+        /// API path and name.
+        path: String,
+        /// Type of the condition, such as `Available`.
+        condition: String,
+    },
     /// An InferenceService has condition Ready.
     InferenceServiceReady {
         /// Namespace.

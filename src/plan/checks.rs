@@ -16,6 +16,35 @@ pub(super) fn rollout(component: &str, namespace: &str, name: &str) -> Check {
     }
 }
 
+/// What else an add-on must show: a Deployment that is Available does not yet serve the API that it registers.
+pub fn addon(component: &str) -> Vec<Check> {
+    let there = |names: &[&str]| Check {
+        id: format!("{component}/present"),
+        probe: Probe::Present { paths: names.iter().map(|name| (*name).to_owned()).collect() },
+        hint: "`quickstart up` applies them again".into(),
+        deadline: MINUTES,
+    };
+    match component {
+        "metrics-server" => vec![Check {
+            id: "metrics-server/api".into(),
+            probe: Probe::Condition {
+                path: "/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.metrics.k8s.io".into(),
+                condition: "Available".into(),
+            },
+            hint: "kubectl describe apiservice v1beta1.metrics.k8s.io".into(),
+            deadline: 2 * MINUTES,
+        }],
+        "hardening" => vec![there(&[
+            "/apis/networking.k8s.io/v1/namespaces/models/networkpolicies/default-deny",
+            "/apis/networking.k8s.io/v1/namespaces/models/networkpolicies/inference",
+            "/apis/rbac.authorization.k8s.io/v1/namespaces/models/rolebindings/serving-team",
+            "/api/v1/namespaces/models/resourcequotas/models",
+        ])],
+        "local-storage" => vec![there(&["/apis/storage.k8s.io/v1/storageclasses/local-path"])],
+        _ => Vec::new(),
+    }
+}
+
 /// Webhooks of a component that guard objects applied after it. A Deployment that is Available is a second or more too early:
 /// its webhook may not answer yet, or with a certificate that the API server does not know (cert-manager#2908, #6721, kserve#4182).
 pub(super) fn webhooks(component: &str) -> Vec<Check> {

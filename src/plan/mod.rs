@@ -21,6 +21,7 @@ pub use assemble::{Assembled, Texts, assemble};
 pub use budget::{Amount, Budget, Coverage, EngineSize, Expected, Found, Limit, Part, Pulls, Requests, budget};
 pub use build::{DEMO, GATEWAY_NODE_PORT, build};
 pub use check::{Check, Probe, Verdict};
+pub use checks::addon as addon_checks;
 pub use existing::{Adopted, MANAGED_BY, minor};
 pub use graph::arrows;
 pub use host::{host, is_raw, said_host};

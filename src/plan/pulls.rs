@@ -45,7 +45,14 @@ pub(super) fn pulls(choices: &[Choice<'_>], bundle: Option<&Index>, demo: bool) 
         }
         PulledGroup { group: (*group).to_owned(), images }
     };
-    GROUPS.iter().filter(|group| needed(group)).map(of).filter(|group| !group.images.is_empty()).collect()
+    let addons = choices.iter().filter(|choice| choice.component.addon).map(|choice| choice.component.name.as_str());
+    GROUPS
+        .into_iter()
+        .filter(|group| needed(group))
+        .chain(addons)
+        .map(|group| of(&group))
+        .filter(|group| !group.images.is_empty())
+        .collect()
 }
 
 #[cfg(test)]

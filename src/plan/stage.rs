@@ -95,6 +95,9 @@ pub struct PlannedComponent {
     pub title: String,
     /// Pinned version.
     pub version: String,
+    /// True for an add-on: its objects are ours.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub addon: bool,
     /// Namespace of its Deployments.
     pub namespace: String,
     /// Its Deployments.

@@ -34,6 +34,8 @@ fn rank(object: &Object) -> Rank {
         ("cert-manager.io", _) => Rank::Certificate,
         ("apps" | "batch", _) => Rank::Workload,
         ("admissionregistration.k8s.io", kind) if kind.ends_with("WebhookConfiguration") => Rank::Webhook,
+        // A group whose server does not answer yet breaks discovery, and with it the deletion of namespaces: last.
+        ("apiregistration.k8s.io", _) => Rank::Guarded,
         (group, _) if RestMap::is_built_in(group) => Rank::Base,
         _ => Rank::Guarded,
     }
@@ -84,13 +86,15 @@ pub fn component(objects: &[Object], ready: &[Check]) -> Vec<Wave> {
     // A webhook cannot answer before its pod runs: asked in this order, a failure names the pod and not the webhook behind it.
     let (webhooks, rollouts): (Vec<Check>, Vec<Check>) =
         ready.iter().cloned().partition(|check| matches!(check.probe, Probe::Denied { .. }));
+    let (registered, rollouts): (Vec<Check>, Vec<Check>) =
+        rollouts.into_iter().partition(|check| matches!(check.probe, Probe::Condition { .. }));
     let secrets = certificates.iter().filter(|object| object.gvk.kind == "Certificate").filter_map(secret).collect();
     let waves = [
         Wave { name: "base", objects: of(&[Rank::Base]), checks: Vec::new() },
         Wave { name: "certificates", objects: certificates, checks: secrets },
         Wave { name: "workloads", objects: of(&[Rank::Workload, Rank::Webhook]), checks: rollouts },
         Wave { name: "webhooks", objects: Vec::new(), checks: webhooks },
-        Wave { name: "guarded", objects: of(&[Rank::Guarded]), checks: Vec::new() },
+        Wave { name: "guarded", objects: of(&[Rank::Guarded]), checks: registered },
     ];
     waves.into_iter().filter(|wave| !wave.objects.is_empty() || !wave.checks.is_empty()).collect()
 }

@@ -52,7 +52,7 @@ pub fn plan_tree(plan: &Plan, budget: &Budget, palette: Palette) -> String {
         components.row([
             component.title.as_str().into(),
             component.version.as_str().into(),
-            bytes(size).into(),
+            if component.addon { "own".into() } else { bytes(size).into() },
             component.images.len().to_string().into(),
             stand_ins.join(", ").into(),
         ]);

@@ -29,7 +29,7 @@ pub fn status_board(report: &Report, palette: Palette) -> String {
             component.title.as_str().into(),
             component.version.as_str().into(),
             mark(component.ready),
-            format!("{ready}/{desired}").into(),
+            if component.deployments.is_empty() { "".into() } else { format!("{ready}/{desired}").into() },
             runs.join(", ").into(),
         ]);
     }

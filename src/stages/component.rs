@@ -28,7 +28,10 @@ pub(super) async fn crds(ctx: &Context, stage: &Stage, cancel: &CancellationToke
 
 /// One component of the catalog.
 pub(super) async fn component(ctx: &Context, stage: &Stage, name: &str, cancel: &CancellationToken) -> Result<Ended, Failure> {
-    let waves = ctx.assembled()?.waves(&ctx.plan, name);
+    let mut waves = ctx.assembled()?.waves(&ctx.plan, name);
+    for wave in &mut waves {
+        wave.objects = super::served(ctx.cluster()?, ctx.rest(), std::mem::take(&mut wave.objects)).await?;
+    }
     let ended = carry_out(ctx, &stage.id, &waves, &stage.checks, cancel).await?;
     if let Some(component) =
         ctx.plan.component(name).filter(|_| name == "kserve" && ended == Ended::Done && !ctx.is_fresh() && ctx.plan.is_local())

@@ -15,6 +15,7 @@ mod images;
 mod lane;
 mod leases;
 mod namespaces;
+mod optional;
 mod ports;
 mod prefetch;
 mod repair;
@@ -33,6 +34,7 @@ pub use fetch::{goarch, manifests};
 pub use images::carry_model;
 pub use leases::release_of;
 pub use namespaces::emptied;
+pub use optional::served;
 pub use ports::{free_port, owner, taken};
 pub use wake::{at_hand, start_order};
 

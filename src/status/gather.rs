@@ -12,7 +12,7 @@ use crate::error::Explain as _;
 use crate::forward::TunnelStatus;
 use crate::gateway;
 use crate::health::{World, ask, rollout};
-use crate::plan::{Check, DEMO, Probe, host};
+use crate::plan::{Check, DEMO, Probe, addon_checks, host};
 use crate::state::State;
 
 /// Asks the cluster what the state says should be there. `cluster` of `None`: nothing answers.
@@ -80,11 +80,14 @@ async fn fill(report: &mut Report, cluster: &Cluster, state: &State, catalog: &C
             let substitute = state.substitutes.get(&format!("{}/{}", component.name, file.name))?.clone();
             Some(ManifestStatus { file: file.name.clone(), substitute })
         });
+        let why = lacking(cluster, &component.name).await;
         ComponentStatus {
             name: component.name.clone(),
             title: component.title.clone(),
             version: version.clone(),
-            ready: deployments.iter().all(|deployment| deployment.why.is_none()),
+            addon: component.addon,
+            ready: why.is_none() && deployments.iter().all(|deployment| deployment.why.is_none()),
+            why,
             manifests: manifests.collect(),
             deployments,
         }
@@ -101,6 +104,7 @@ async fn fill(report: &mut Report, cluster: &Cluster, state: &State, catalog: &C
             report.problems.push(format!("{}/{}: {why}", deployment.namespace, deployment.name));
         }
     }
+    report.problems.extend(components.iter().filter_map(|component| Some(format!("{}: {}", component.title, component.why.as_ref()?))));
     report.problems.extend(nodes.iter().filter(|node| !node.ready).map(|node| format!("node {} is not Ready", node.name)));
     if let Some(Err(why)) = &ingress {
         report.problems.push(why.clone());
@@ -111,6 +115,18 @@ async fn fill(report: &mut Report, cluster: &Cluster, state: &State, catalog: &C
     report.load_balancer = balancer;
     report.components = components;
     report.demo = demo;
+}
+
+/// What an add-on lacks beside its Deployments: the API that it registers, the objects that it is made of.
+async fn lacking(cluster: &Cluster, component: &str) -> Option<String> {
+    let rest = RestMap::default();
+    for check in addon_checks(component) {
+        let verdict = ask(World { cluster, rest: &rest, demo: None, waited: Duration::MAX }, &check).await;
+        if let Some(saw) = verdict.saw() {
+            return Some(saw.to_owned());
+        }
+    }
+    None
 }
 
 async fn nodes(cluster: &Cluster, state: &State) -> Vec<NodeStatus> {

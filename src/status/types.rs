@@ -87,8 +87,14 @@ pub struct ComponentStatus {
     pub title: String,
     /// The version that was asked for.
     pub version: String,
-    /// All its Deployments are.
+    /// True for an add-on.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub addon: bool,
+    /// All its Deployments are, and what else an add-on consists of.
     pub ready: bool,
+    /// What an add-on lacks beside its Deployments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     /// Its Deployments.
     pub deployments: Vec<DeploymentStatus>,
     /// Manifests that stand in for the pinned ones.

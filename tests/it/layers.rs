@@ -31,6 +31,7 @@ const ORDER: &[&str] = &[
     "logs",
     "report",
     "serve",
+    "dashboard",
     "app",
 ];
 

@@ -5,6 +5,7 @@ mod layers;
 mod small;
 mod support;
 
+mod addons;
 mod board;
 mod bomb;
 mod bundle;
@@ -14,6 +15,7 @@ mod cancel;
 mod chaos;
 mod completions;
 mod config;
+mod dashboard;
 mod docs;
 mod doctor;
 mod doctor_fix;

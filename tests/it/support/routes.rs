@@ -11,7 +11,7 @@ use super::{
     status::Refusal,
     store::{Key, World},
     validation::{check, immutable},
-    webhooks,
+    webhooks, workloads,
 };
 
 /// A request, read.
@@ -60,6 +60,7 @@ pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
         "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" if call.method == "POST" => {
             return Ok((201, discovery::review(world, &call.object()?)));
         }
+        PROMETHEUS => return prometheus(world, call),
         _ => {}
     }
     if call.method == "GET"
@@ -93,6 +94,19 @@ pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
         (_, answer) => answer,
     };
     answer.map(|(code, body)| (code, as_asked(call.accept, body)))
+}
+
+/// Through the API server to the Service's pods.
+const PROMETHEUS: &str = "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1/query";
+
+fn prometheus(world: &World, call: &Call<'_>) -> Answer {
+    if !workloads::ready(world, "monitoring", "prometheus") {
+        return Err(Refusal::new(503, "ServiceUnavailable", "no endpoints available for service \"prometheus:9090\"", Value::Null));
+    }
+    let query = call.query.get("query").map(String::as_str).unwrap_or_default();
+    let result =
+        world.samples.iter().find(|(part, _)| query.contains(part.as_str())).map_or_else(|| json!([]), |(_, result)| result.clone());
+    Ok((200, json!({"status": "success", "data": {"resultType": "vector", "result": result}})))
 }
 
 /// `as=PartialObjectMetadata` of the first media type: that, and nothing else of the object; of a list, of each item.

@@ -84,6 +84,8 @@ pub struct World {
     pub lag: BTreeMap<String, u32>,
     /// Logs of pods by container name.
     pub logs: BTreeMap<String, String>,
+    /// What Prometheus answers, by a part of the query; behind its Service, once its Deployment is ready.
+    pub samples: BTreeMap<String, Value>,
     /// Revisions of each InferenceService as `namespace/name`: what its predictor was, and which of them was rolled out last.
     pub revisions: BTreeMap<String, (Vec<Value>, usize)>,
     /// KServe's controller at its start: the generation of its Deployment, and whether Knative's kinds were served then.

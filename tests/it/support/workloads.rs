@@ -119,6 +119,9 @@ pub fn settle(world: &mut World) {
     for key in world.keys("apps", "deployments") {
         deployment(world, &key);
     }
+    for key in world.keys("apiregistration.k8s.io", "apiservices") {
+        api_service(world, &key);
+    }
     for key in world.keys("batch", "jobs") {
         let done = conditions(&[("Complete", true, "CompletionsReached", "")]);
         world.edit(&key, "kube-controller-manager", |object| object["status"] = json!({"succeeded": 1, "conditions": done}));
@@ -201,6 +204,16 @@ fn deployment(world: &mut World, key: &Key) {
     if wanted > 0 && !leaving {
         pod(world, key, &object["spec"]["template"], up, trouble.as_ref(), mounts.as_deref());
     }
+}
+
+/// An API behind another server is Available once that answers; its Deployment has the name of its Service here.
+fn api_service(world: &mut World, key: &Key) {
+    let service = world.objects[key].object["spec"]["service"].clone();
+    let text = |field: &str| service[field].as_str().unwrap_or_default().to_owned();
+    let up = ready(world, &text("namespace"), &text("name"));
+    let reason = if up { "Passed" } else { "MissingEndpoints" };
+    let message = if up { "all checks passed" } else { "endpoints for service have no addresses" };
+    world.edit(key, "kube-apiserver", |object| object["status"] = json!({"conditions": conditions(&[("Available", up, reason, message)])}));
 }
 
 /// The Secret of a volume that is not there, which keeps a pod in ContainerCreating.
