@@ -10,21 +10,74 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::config::Nearby;
 use crate::error::{Exit, Failure};
 use crate::event::{Event, EventKind};
-use crate::fetch::{Cache, Report, Room};
+use crate::fetch::{Cache, Invitation, Report, Room, cached, find};
 use crate::report::bytes;
 
 /// The board hears at most so often.
 const EVERY: Duration = Duration::from_secs(1);
+const HERE: &str = "the room's bundle is here already";
 /// The last word gets so long, and only if the board has heard the one before.
 const LAST: Duration = Duration::from_secs(1);
 
-/// The room's bundle on this machine. Progress is told on stderr, and to the board where there is one.
-pub(super) async fn bundle(app: &App, room: &Room, teller: Option<&mut Teller>) -> Result<PathBuf, Failure> {
+/// Where the bundle of an invitation is.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// On this machine, and nobody has to be told anything.
+    Here(PathBuf),
+    /// In a room, which also hears how it goes.
+    Room(Room),
+}
+
+impl Source {
+    /// The room, where there is one.
+    pub(super) fn room(&self) -> Option<&Room> {
+        match self {
+            Self::Here(_) => None,
+            Self::Room(room) => Some(room),
+        }
+    }
+}
+
+/// Follows an invitation; a room of which only the code is known is looked for in the network, unless its bundle is here and no board is
+/// to hear of us.
+pub(super) async fn source(app: &App, text: &str, board: bool) -> Result<Source, Failure> {
+    let code = match text.parse()? {
+        Invitation::Link(link) => return Ok(Source::Room(Room::new(link)?)),
+        Invitation::Code(code) => code,
+    };
+    let nearby = Nearby::of(&app.settings.environment)?;
+    let here = cached(&code, &Cache::new(&app.settings.paths.cache)).await?;
+    if let Some(path) = here.clone().filter(|_| !board) {
+        app.printer.talk(HERE);
+        return Ok(Source::Here(path));
+    }
+    app.printer.talk("looking for the room of this code in the network");
+    let found = tokio::select! {
+        found = find(nearby, &code) => found,
+        () = app.cancel.cancelled() => return Err(Failure::new("INTERRUPTED", Exit::Interrupted, "interrupted")),
+    };
+    match (found, here) {
+        (Ok(room), _) => Ok(Source::Room(room)),
+        (Err(error), Some(path)) => {
+            app.printer.talk(&format!("{HERE}; the board will not hear of this run: {error}"));
+            Ok(Source::Here(path))
+        }
+        (Err(error), None) => Err(error.into()),
+    }
+}
+
+/// The bundle of an invitation on this machine. Progress is told on stderr, and to the board where there is one.
+pub(super) async fn bundle(app: &App, source: &Source, teller: Option<&mut Teller>) -> Result<PathBuf, Failure> {
+    let room = match source {
+        Source::Here(path) => return Ok(path.clone()),
+        Source::Room(room) => room,
+    };
     let cache = Cache::new(&app.settings.paths.cache);
-    if let Some(path) = room.cached(&cache).await? {
-        app.printer.talk("the room's bundle is here already");
+    if let Some(path) = cached(room.code(), &cache).await? {
+        app.printer.talk(HERE);
         return Ok(path);
     }
     let offer = tokio::select! {

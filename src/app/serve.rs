@@ -5,13 +5,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::bundle::{is_artifact, localize};
 use crate::app::App;
 use crate::cli::Serve;
+use crate::config::Nearby;
 use crate::error::{Exit, Failure};
-use crate::fetch::{Code, Secret};
+use crate::fetch::{Announced, Code, Secret, announce};
 use crate::report::bytes;
 use crate::serve::{Server, Share, own_addresses};
 
 pub(super) async fn run(app: &App, arguments: &Serve) -> Result<Exit, Failure> {
     let mut settings = app.settings.clone();
+    let nearby = Nearby::of(&settings.environment)?;
     if let Some(file) = &arguments.file {
         settings.bundle = Some(if is_artifact(file) { file.clone() } else { settings.environment.directory.join(file) });
     }
@@ -35,14 +37,29 @@ pub(super) async fn run(app: &App, arguments: &Serve) -> Result<Exit, Failure> {
     };
     let address = arguments.listen.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |listen| listen.address);
     let server = Server::open(share, &secret, address, arguments.listen.and_then(|listen| listen.port)).await?;
-    announce(app, &server, &secret)?;
+    let announced = announced(nearby, &server);
+    let found = matches!(announced, Ok(Some(_)));
+    print(app, &server, &secret, found)?;
+    if let Err(reason) = &announced {
+        app.printer.talk(&format!("the code alone will not find this room, the link does: {reason}"));
+    }
     server.run(app.cancel.clone()).await.map_err(|error| Failure::internal(format!("no threads to serve with: {error}")))?;
+    if let Ok(Some(announced)) = announced {
+        announced.end().await;
+    }
     app.printer.talk(&format!("ended; with `--code {}` the same link is good again, and cut transfers go on", secret.as_str()));
     Ok(Exit::Ok)
 }
 
+/// Tells the network where the room is.
+fn announced(nearby: Nearby, server: &Server) -> Result<Option<Announced>, String> {
+    let at = server.address();
+    let addresses = if at.ip().is_unspecified() { own_addresses() } else { vec![at.ip()] };
+    announce(nearby, &addresses, at.port(), &server.share().sha256)
+}
+
 /// The lines for the room. They hold the code: they are for stdout, and for nobody's log.
-fn announce(app: &App, server: &Server, secret: &Secret) -> Result<(), Failure> {
+fn print(app: &App, server: &Server, secret: &Secret, found: bool) -> Result<(), Failure> {
     let (share, at) = (server.share(), server.address());
     let code = Code::new(secret.clone(), &share.sha256);
     let hosts = hosts(at.ip());
@@ -58,6 +75,9 @@ fn announce(app: &App, server: &Server, secret: &Secret) -> Result<(), Failure> 
     app.data(&format!("  participants  quickstart up --join '{main}/#{code}' --as NAME"))?;
     for other in &hosts[1..] {
         app.data(&format!("  or, where they reach that address only: '{}/#{code}'", url(other)))?;
+    }
+    if found {
+        app.data(&format!("  or, by multicast DNS in the same network: quickstart up --join {code} --as NAME"))?;
     }
     app.data(&format!("  board         {main}/board?code={}", secret.as_str()))?;
     match share.images() {

@@ -1,21 +1,24 @@
 //! `up`.
 
-use super::join::{self, Teller};
+use super::join::{self, Source, Teller};
 use super::session::Session;
 use super::story;
 use super::switch;
 use crate::app::App;
 use crate::cli::Up;
 use crate::error::{Exit, Failure};
-use crate::fetch::Room;
 use crate::state::State;
 
 pub(super) async fn run(app: &App, arguments: &Up) -> Result<Exit, Failure> {
     let paths = app.settings.paths.cluster(&app.settings.name);
-    let room = arguments.join.as_deref().map(Room::new).transpose()?;
+    let joined = match arguments.join.as_deref() {
+        Some(invitation) => Some(join::source(app, invitation, arguments.known_as.is_some()).await?),
+        None => None,
+    };
     let _lock = story::lock(app, &paths, "up", story::LOCK_PATIENCE).await?;
-    let mut teller = room.as_ref().zip(arguments.known_as.as_deref()).map(|(room, name)| Teller::new(room.clone(), name));
-    let done = match open(app, room.as_ref(), teller.as_mut()).await {
+    let room = joined.as_ref().and_then(Source::room);
+    let mut teller = room.zip(arguments.known_as.as_deref()).map(|(room, name)| Teller::new(room.clone(), name));
+    let done = match open(app, joined.as_ref(), teller.as_mut()).await {
         Ok((mut session, state)) => {
             story::told_to(app, arguments.output, &paths, teller.as_mut(), async |events| {
                 story::started(events, "up", &session.plan);
@@ -43,11 +46,11 @@ pub(super) async fn run(app: &App, arguments: &Up) -> Result<Exit, Failure> {
 }
 
 /// What is known before anything is done; the room's bundle, where there is one, stands in the place of a typed one.
-async fn open(app: &App, room: Option<&Room>, teller: Option<&mut Teller>) -> Result<(Session, State), Failure> {
-    let session = match room {
-        Some(room) => {
+async fn open(app: &App, joined: Option<&Source>, teller: Option<&mut Teller>) -> Result<(Session, State), Failure> {
+    let session = match joined {
+        Some(source) => {
             let mut settings = app.settings.clone();
-            settings.bundle = Some(join::bundle(app, room, teller).await?);
+            settings.bundle = Some(join::bundle(app, source, teller).await?);
             Session::with(settings).await?
         }
         None => Session::open(app).await?,

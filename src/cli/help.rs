@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::error::Exit;
 
 /// Environment variables that stand in for flags, and the two that move our folders.
-pub(super) const VARIABLES: [(&str, &str); 10] = [
+pub(super) const VARIABLES: [(&str, &str); 11] = [
     ("QUICKSTART_NAME", "--name"),
     ("QUICKSTART_PROFILE", "--profile"),
     ("QUICKSTART_SET", "the version set, `set:` of the configuration file"),
@@ -14,6 +14,7 @@ pub(super) const VARIABLES: [(&str, &str); 10] = [
     ("QUICKSTART_TIMEOUT", "--timeout"),
     ("QUICKSTART_MIRROR", "--mirror"),
     ("QUICKSTART_NODE_IMAGE", "--node-image"),
+    ("QUICKSTART_MDNS", "where rooms are announced and found: `off`, or the address of one interface"),
     ("QUICKSTART_CACHE_DIR", "where downloads are kept (~/.cache/quickstart)"),
     ("QUICKSTART_STATE_DIR", "where clusters are remembered (~/.local/state/quickstart)"),
 ];

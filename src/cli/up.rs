@@ -13,7 +13,7 @@ pub struct Up {
     /// What to install, and where.
     #[command(flatten)]
     pub selection: Selection,
-    /// Take the bundle from a `quickstart serve` in the room, by the link that it prints
+    /// Take the bundle from a `quickstart serve` in the room, by the link that it prints; the code alone finds it in the same network
     #[arg(long, value_name = "URL#CODE", conflicts_with = "bundle")]
     pub join: Option<String>,
     /// Tell the room's board how far you are, under this name; nothing is told without it

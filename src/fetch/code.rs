@@ -128,6 +128,11 @@ impl Link {
         self.base.join(path).map_or_else(|_| format!("{}{path}", self.base), String::from)
     }
 
+    /// The link of a room that was found.
+    pub(super) fn at(address: std::net::SocketAddr, code: &Code) -> Option<Self> {
+        Some(Self { base: Url::parse(&format!("http://{address}/")).ok()?, code: code.clone() })
+    }
+
     /// The address without the code.
     pub fn address(&self) -> &str {
         self.base.as_str()

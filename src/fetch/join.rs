@@ -1,6 +1,7 @@
 //! The participant's side of `serve`: is it the bundle that the code means, the bundle itself, and a word for the board.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -10,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::code::is_sha256;
 use super::retry::innermost;
-use super::{Cache, Cached, Download, FetchError, Link, OnBytes};
+use super::{Cache, Cached, Code, Download, FetchError, Link, OnBytes};
 use crate::error::{Exit, Explain};
 use crate::rules;
 
@@ -58,6 +59,18 @@ pub enum JoinError {
         /// What is wrong with it.
         message: String,
     },
+    /// Nobody in this network announces the code's bundle.
+    #[error("no room with the bundle of this code was heard of within {seconds} s")]
+    NotNear {
+        /// How long it was listened.
+        seconds: u64,
+    },
+    /// Multicast DNS cannot be used.
+    #[error("rooms cannot be listened for: {message}")]
+    Deaf {
+        /// The library's word.
+        message: String,
+    },
     /// The secret is not the room's.
     #[error("{address} does not take this code")]
     Refused {
@@ -92,7 +105,7 @@ impl Explain for JoinError {
     fn id(&self) -> &'static str {
         match self {
             Self::Link { .. } | Self::Refused { .. } => "JOIN_CODE",
-            Self::Nobody { .. } => "JOIN_UNREACHABLE",
+            Self::Nobody { .. } | Self::NotNear { .. } | Self::Deaf { .. } => "JOIN_UNREACHABLE",
             Self::Other { .. } => "JOIN_BUNDLE",
             Self::Fetch(error) => error.id(),
         }
@@ -101,7 +114,7 @@ impl Explain for JoinError {
     fn exit(&self) -> Exit {
         match self {
             Self::Link { .. } => Exit::Usage,
-            Self::Refused { .. } | Self::Nobody { .. } => Exit::Prerequisite,
+            Self::Refused { .. } | Self::Nobody { .. } | Self::NotNear { .. } | Self::Deaf { .. } => Exit::Prerequisite,
             Self::Other { .. } => Exit::Verification,
             Self::Fetch(error) => error.exit(),
         }
@@ -110,6 +123,9 @@ impl Explain for JoinError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Link { .. } => Some("write `--join 'http://ADDRESS:PORT/#CODE'` as `quickstart serve` prints it, with the quotes".into()),
+            Self::NotNear { .. } | Self::Deaf { .. } => Some(
+                "ask for the whole link, `--join 'http://ADDRESS:PORT/#CODE'`: many networks keep multicast away from their guests".into(),
+            ),
             Self::Fetch(FetchError::Failed { .. } | FetchError::Cancelled { .. }) => {
                 Some("the same command again goes on where it stopped; is `quickstart serve` still running?".into())
             }
@@ -117,6 +133,37 @@ impl Explain for JoinError {
             _ => Some(rules::rule(self.id())?.hint.into()),
         }
     }
+}
+
+/// What was given with `--join`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Invitation {
+    /// The whole link.
+    Link(Link),
+    /// A code alone: the room is to be found.
+    Code(Code),
+}
+
+impl FromStr for Invitation {
+    type Err = JoinError;
+
+    fn from_str(text: &str) -> Result<Self, JoinError> {
+        let wrong = |message| JoinError::Link { message };
+        let text = text.trim();
+        let code = text.strip_prefix('#').unwrap_or(text);
+        // Neither a secret nor a digest holds any of these.
+        if code.contains([':', '/', '#']) { text.parse().map(Self::Link) } else { code.parse().map(Self::Code) }.map_err(wrong)
+    }
+}
+
+/// The bundle of a code, if it is in the cache already: then the room need not even be there.
+pub async fn cached(code: &Code, cache: &Cache) -> Result<Option<PathBuf>, JoinError> {
+    for sha256 in cache.starting_with(code.digest()).await? {
+        if let Some(path) = cache.get(&sha256).await? {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
 }
 
 /// A room, seen from a participant.
@@ -129,8 +176,7 @@ pub struct Room {
 impl Room {
     /// A client for the room of a link. Nothing is sent yet. No proxy is asked the way to the own network, and no redirect is followed:
     /// the code is for this address only.
-    pub fn new(link: &str) -> Result<Self, JoinError> {
-        let link: Link = link.parse().map_err(|message| JoinError::Link { message })?;
+    pub fn new(link: Link) -> Result<Self, JoinError> {
         let mut headers = HeaderMap::new();
         let password = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("join:{}", link.code.secret().as_str()));
         let mut value =
@@ -147,14 +193,9 @@ impl Room {
         self.link.address()
     }
 
-    /// The bundle of the code, if it is in the cache already: then the room need not even be there.
-    pub async fn cached(&self, cache: &Cache) -> Result<Option<PathBuf>, JoinError> {
-        for sha256 in cache.starting_with(self.link.code.digest()).await? {
-            if let Some(path) = cache.get(&sha256).await? {
-                return Ok(Some(path));
-            }
-        }
-        Ok(None)
+    /// What the link's code says.
+    pub fn code(&self) -> &Code {
+        &self.link.code
     }
 
     /// Asks for the bundle's sum and size. A bundle that is not the code's is refused before a byte of it is read.

@@ -7,6 +7,7 @@ mod code;
 mod download;
 mod error;
 mod join;
+mod nearby;
 mod pulse;
 mod retry;
 
@@ -16,7 +17,8 @@ pub use client::{client, direct_client};
 pub use code::{Code, Link, Secret};
 pub use download::Download;
 pub use error::FetchError;
-pub use join::{JoinError, Offer, Report, Room};
+pub use join::{Invitation, JoinError, Offer, Report, Room, cached};
+pub use nearby::{Announced, announce, find};
 pub use pulse::{Idle, OnBytes, Pulse, quiet};
 pub use retry::{Policy, Trouble};
 

@@ -12,7 +12,11 @@ use crate::error::{Exit, Failure};
 use crate::plan::{Check, Verdict};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LAST_PAUSE: Duration = Duration::from_secs(1);
+/// Five checks of an `up` follow one another, and each is seen half a pause late.
+const LAST_PAUSE: Duration = Duration::from_millis(300);
+/// Whoever waits for longer than this is in no hurry.
+const HURRY: Duration = Duration::from_mins(1);
+const PATIENT_PAUSE: Duration = Duration::from_secs(1);
 const ONE_ANSWER: Duration = Duration::from_secs(65);
 /// A first answer that is not there after this time is told to be missing.
 const FIRST_WORD: Duration = Duration::from_secs(1);

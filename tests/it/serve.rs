@@ -18,6 +18,7 @@ struct Room {
     child: tokio::process::Child,
     url: String,
     link: String,
+    secret: &'static str,
     client: Client,
 }
 
@@ -27,8 +28,12 @@ impl Room {
     }
 
     async fn of(machine: &Machine, bundle: &str) -> Self {
+        Self::with(machine, bundle, SECRET).await
+    }
+
+    async fn with(machine: &Machine, bundle: &str, secret: &'static str) -> Self {
         let listen = format!("127.0.0.1:{}", free_port());
-        let mut command = machine.command(&["serve", bundle, "--code", SECRET, "--listen", &listen]);
+        let mut command = machine.command(&["serve", bundle, "--code", secret, "--listen", &listen]);
         let mut child = command.stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let link = loop {
@@ -38,11 +43,11 @@ impl Room {
             }
         };
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { child, url: format!("http://{listen}"), link, client: Client::builder().no_proxy().build().unwrap() }
+        Self { child, url: format!("http://{listen}"), link, secret, client: Client::builder().no_proxy().build().unwrap() }
     }
 
     async fn get(&self, path: &str) -> Response {
-        self.client.get(format!("{}{path}", self.url)).basic_auth("any", Some(SECRET)).send().await.unwrap()
+        self.client.get(format!("{}{path}", self.url)).basic_auth("any", Some(self.secret)).send().await.unwrap()
     }
 
     async fn page(&self) -> String {
@@ -50,7 +55,7 @@ impl Room {
     }
 
     async fn report(&self, body: impl Into<reqwest::Body>) -> StatusCode {
-        let request = self.client.post(format!("{}/board/report", self.url)).basic_auth("", Some(SECRET));
+        let request = self.client.post(format!("{}/board/report", self.url)).basic_auth("", Some(self.secret));
         request.body(body).send().await.unwrap().status()
     }
 
@@ -203,6 +208,44 @@ async fn a_participant_joins_goes_on_and_comes_back() {
     let again = machine.quickstart(&["up", "--join", &link]).await.expect(0);
     assert!(again.stderr.contains("here already"), "{}", again.text());
     machine.quickstart(&["down"]).await.expect(0);
+}
+
+/// An address had to be typed, and typed again when the teacher's laptop got another one: in the same network the code is enough.
+#[tokio::test]
+async fn the_code_alone_finds_the_room() {
+    let mut machine = Machine::new().await;
+    machine.env("QUICKSTART_MDNS", "127.0.0.1");
+    // Another class, with the same bundle and a secret of its own.
+    let next_door = Room::with(&machine, &machine.bundle, "next-door").await;
+    let room = Room::with(&machine, &machine.bundle, "alone-1234").await;
+    let code = room.link.split_once('#').unwrap().1.to_owned();
+    let port = machine.port.to_string();
+    let output = machine.quickstart(&["up", "--join", &code, "--as", "ada", "--port", &port]).await.expect(0);
+    assert!(output.stdout.contains("[1, 1]") && output.stderr.contains(&room.url), "{}", output.text());
+    assert!(room.page().await.contains("1 of 1 ready"));
+    assert_eq!((room.end().await, next_door.end().await), (Some(0), Some(0)));
+    // The room is closed and the bundle is here: nobody is looked for.
+    let again = machine.quickstart(&["up", "--join", &format!("#{code}")]).await.expect(0);
+    assert!(again.stderr.contains("here already") && !again.stderr.contains("looking"), "{}", again.text());
+    machine.quickstart(&["down"]).await.expect(0);
+}
+
+/// A room with another bundle is not taken for the code's, and a network that forbids multicast is told apart from an empty one.
+#[tokio::test]
+async fn a_code_that_nobody_announces_is_told() {
+    let mut machine = Machine::new().await;
+    machine.env("QUICKSTART_MDNS", "127.0.0.1");
+    let room = Room::open(&machine).await;
+    let other = format!("{SECRET}.{}", "0123456789abcdef".repeat(2));
+    let output = machine.quickstart(&["up", "--join", &other]).await;
+    assert!(output.stderr.contains("ask for the whole link"), "{}", output.text());
+    refused(output, 3, "JOIN_UNREACHABLE");
+    let code = room.link.split_once('#').unwrap().1.to_owned();
+    machine.env("QUICKSTART_MDNS", "off");
+    refused(machine.quickstart(&["up", "--join", &code]).await, 2, "JOIN_CODE");
+    machine.env("QUICKSTART_MDNS", "wlan0");
+    refused(machine.quickstart(&["up", "--join", &code]).await, 2, "USAGE");
+    assert!(machine.kind.state.clusters().is_empty());
 }
 
 /// Each way not to get in has its own name; nothing is left of any of them.

@@ -133,6 +133,8 @@ impl Sandbox {
         set("PATH", root.join("bin").display().to_string());
         set("DOCKER_HOST", engine.host());
         set("TERM", "dumb".to_owned());
+        // No test speaks to the network that the machine is in.
+        set("QUICKSTART_MDNS", "off".to_owned());
         Self { folder, engine, kind, server, gateway, port: free_port(), env, watch }
     }
 
