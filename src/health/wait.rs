@@ -112,7 +112,7 @@ pub(super) async fn poll<A: Asked>(
             () = cancel.cancelled() => return Err(stopped(check, &seen.last)),
             () = sleep(pause) => {}
         }
-        pause = (pause * 3 / 2).min(LAST_PAUSE);
+        pause = (pause * 3 / 2).min(if started.elapsed() < HURRY { LAST_PAUSE } else { PATIENT_PAUSE });
     }
 }
 
