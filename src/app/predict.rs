@@ -18,16 +18,13 @@ use crate::state::State;
 pub(super) async fn run(app: &App, arguments: &Predict) -> Result<Exit, Failure> {
     let (state, paths) = session::existing(app)?;
     let port = way_in(&state, &paths)?;
-    let path = format!("/apis/serving.kserve.io/v1beta1/namespaces/{}/inferenceservices/{}", arguments.namespace, arguments.service);
+    let namespace = arguments.namespace.as_deref().unwrap_or_else(|| state.namespace());
+    let path = format!("/apis/serving.kserve.io/v1beta1/namespaces/{namespace}/inferenceservices/{}", arguments.service);
     let live = session::cluster(&paths).await?.find(&path).await?.ok_or_else(|| {
-        Failure::new(
-            "ISVC_MISSING",
-            Exit::NotRunning,
-            format!("there is no InferenceService {}/{}", arguments.namespace, arguments.service),
-        )
-        .hint("`kubectl get inferenceservices -A` lists them")
+        Failure::new("ISVC_MISSING", Exit::NotRunning, format!("there is no InferenceService {namespace}/{}", arguments.service))
+            .hint("`kubectl get inferenceservices -A` lists them")
     })?;
-    let host = host(Some(&live), &state.profile, &arguments.namespace, &arguments.service);
+    let host = host(Some(&live), state.names(), namespace, &arguments.service);
     let protocol = match arguments.protocol {
         cli::Protocol::V1 => Protocol::V1,
         cli::Protocol::V2 => Protocol::V2,

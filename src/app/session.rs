@@ -10,7 +10,7 @@ use crate::bundle::{Bundle, Index};
 use crate::catalog::{embedded, yaml};
 use crate::cli::Verb;
 use crate::cluster::Cluster;
-use crate::config::{ClusterPaths, Ingress, Profile, Settings, Source};
+use crate::config::{ClusterPaths, Ingress, Profile, Serving, Settings, Source};
 use crate::error::{Exit, Failure};
 use crate::kind::{API_PORT, kubeconfig};
 use crate::plan::{GATEWAY_NODE_PORT, Plan, build};
@@ -172,6 +172,8 @@ fn remembered(mut settings: Settings, state: &State) -> Settings {
     settings.node_image.clone_from(&state.node_image);
     settings.on = None;
     settings.demo = state.demo_host.is_some();
+    settings.serving.domain.clone_from(&state.domain);
+    settings.serving.namespace.clone_from(&state.namespace);
     settings.forward = state.ingress;
     settings.prefetch &= !state.no_prefetch;
     if state.mirror.is_some() {
@@ -224,6 +226,9 @@ fn same_cluster(state: &State, plan: &Plan, settings: &Settings) -> Result<(), F
     }
     if state.ingress == Ingress::Mapped && plan.ingress == Ingress::Tunnel {
         return Err(differs("a way in that is", "mapped", "a tunnel").hint("`quickstart forward start` opens a tunnel beside it"));
+    }
+    if plan.serving.namespace() != state.namespace() {
+        return Err(differs("its demo in namespace", state.namespace(), plan.serving.namespace()));
     }
     for component in &plan.components {
         if let Some(old) = state.components.get(&component.name).filter(|old| **old != component.version) {

@@ -33,6 +33,12 @@ pub struct Set {
     /// Where and how it was tried.
     #[serde(default)]
     pub tried: String,
+    /// No real cluster has seen it: `plan` and `up` say so.
+    #[serde(default)]
+    pub untested: bool,
+    /// Profiles that it can do; empty: all.
+    #[serde(default)]
+    pub profiles: Vec<String>,
     /// The Kubernetes versions it works on.
     pub kubernetes: KubernetesRange,
     /// Component → version.

@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_saphyr::{Error as YamlError, Location, Spanned};
 
-use super::{ClusterName, ConfigError, Ingress, Profile, Resources, nearest, resources};
+use super::{ClusterName, ConfigError, Ingress, Profile, Resources, Serving, nearest, resources, serving};
 use crate::cli::{SetVersion, parse_duration};
 
 /// Taken from the current folder where `--config` is not given.
@@ -46,6 +46,8 @@ pub struct ConfigFile {
     pub keep_images: Option<bool>,
     /// `forward`.
     pub forward: Option<Ingress>,
+    /// `domain`, `namespace`, `ingressClass`, `storage`, `kserve`.
+    pub serving: Serving,
     /// `resources`.
     pub resources: Vec<Resources>,
     /// `patches`.
@@ -89,6 +91,12 @@ struct Raw {
     keep_context: Option<bool>,
     keep_images: Option<bool>,
     forward: Option<Ingress>,
+    domain: Option<Spanned<String>>,
+    namespace: Option<Spanned<String>>,
+    ingress_class: Option<Spanned<String>>,
+    storage: Option<serving::WrittenStorage>,
+    #[serde(default)]
+    kserve: BTreeMap<String, Spanned<serde_json::Map<String, serde_json::Value>>>,
     #[serde(default)]
     resources: resources::All,
     #[serde(default)]
@@ -140,6 +148,13 @@ impl ConfigFile {
             }
             versions.insert(set.component, set.version);
         }
+        let serving = serving::Written {
+            domain: raw.domain,
+            namespace: raw.namespace,
+            ingress_class: raw.ingress_class,
+            storage: raw.storage,
+            kserve: raw.kserve,
+        };
         Ok(Self {
             name: name.transpose()?,
             profile: raw.profile,
@@ -155,6 +170,9 @@ impl ConfigFile {
             keep_context: raw.keep_context,
             keep_images: raw.keep_images,
             forward: raw.forward,
+            serving: serving.read().map_err(|(location, message)| {
+                reader.at(location, message, Some("docs/configuration.md has an example of each key".to_owned()))
+            })?,
             resources: resources::read(raw.resources, |location| reader.place(location)).map_err(|(location, message)| {
                 reader.at(location, message, Some("write cpu as 500m or 2, memory as 256Mi or 1Gi".to_owned()))
             })?,

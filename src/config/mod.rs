@@ -11,6 +11,7 @@ mod near;
 mod paths;
 mod resources;
 mod schema;
+mod serving;
 mod settings;
 
 pub use environment::{Environment, Proxies};
@@ -22,6 +23,7 @@ pub use near::nearest;
 pub use paths::{ClusterPaths, Paths};
 pub use resources::Resources;
 pub use schema::SCHEMA;
+pub use serving::{Serving, Storage};
 pub use settings::{Origin, OwnManifest, Settings, Source};
 
 pub use crate::cli::Profile;

@@ -9,7 +9,9 @@ use std::{
 
 use serde::{Serialize, Serializer};
 
-use super::{Change, ClusterName, ConfigError, ConfigFile, DEFAULT_FILE, Environment, Ingress, Paths, Profile, Resources, nearest};
+use super::{
+    Change, ClusterName, ConfigError, ConfigFile, DEFAULT_FILE, Environment, Ingress, Paths, Profile, Resources, Serving, nearest,
+};
 use crate::cli::{Cli, Span, Verb, parse_duration};
 
 /// What is meant.
@@ -50,6 +52,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// Run programs whose checksum is not known.
     pub accept_unpinned: bool,
+    /// How models are served.
+    pub serving: Serving,
     /// What single containers ask for and may take.
     pub resources: Vec<Resources>,
     /// Changes of objects, after all of ours.
@@ -142,9 +146,11 @@ impl Settings {
             file.name,
         );
         let profile = layers.value("profile", flags.profile, layers.read("QUICKSTART_PROFILE", profile)?, file.profile);
-        let set = layers.value("set", None, layers.read("QUICKSTART_SET", |text| Ok(text.to_owned()))?, file.set);
+        let named = flags.set.iter().find(|set| set.is_named()).map(|set| set.version.clone());
+        let set = layers.value("set", named, layers.read("QUICKSTART_SET", |text| Ok(text.to_owned()))?, file.set);
         let mut versions = BTreeMap::new();
-        let asked: BTreeMap<&str, &str> = flags.set.iter().map(|set| (set.component.as_str(), set.version.as_str())).collect();
+        let single = flags.set.iter().filter(|set| !set.is_named());
+        let asked: BTreeMap<&str, &str> = single.map(|set| (set.component.as_str(), set.version.as_str())).collect();
         let written: BTreeMap<&str, &str> =
             file.versions.iter().map(|(component, version)| (component.as_str(), version.as_str())).collect();
         for component in asked.keys().chain(written.keys()) {
@@ -196,6 +202,9 @@ impl Settings {
         let keep_images = layers.or("keepImages", keep_images, true);
         let Span(timeout) = layers.or("timeout", timeout, Span(Self::TIMEOUT));
         let accept_unpinned = layers.or("acceptUnpinned", accept_unpinned, false);
+        for (key, value) in file.serving.lines() {
+            layers.value(&key, None, None, Some(value));
+        }
         for resources in &file.resources {
             layers.value(&format!("resources.{}", resources.component), None, None, Some(resources.to_string()));
         }
@@ -229,6 +238,7 @@ impl Settings {
             keep_images,
             timeout,
             accept_unpinned,
+            serving: file.serving,
             resources: file.resources,
             patches: file.patches,
             manifests,
@@ -311,7 +321,7 @@ impl Layers<'_> {
 
     /// In the order of the fields, whatever order they were asked in.
     fn sorted(mut self) -> Vec<Origin> {
-        const ORDER: [&str; 17] = [
+        const ORDER: [&str; 22] = [
             "name",
             "profile",
             "set",
@@ -327,6 +337,11 @@ impl Layers<'_> {
             "keepContext",
             "keepImages",
             "timeout",
+            "domain",
+            "namespace",
+            "ingressClass",
+            "storage",
+            "kserve",
             "resources",
             "patches",
         ];

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::marks::{Mark, Marks};
-use super::{Plan, Wave, component_waves, foundation, resources};
+use super::{Plan, PlannedComponent, Wave, component_waves, foundation, resources, serving};
 use crate::catalog::{CatalogError, Object, RestMap, embedded, patch, patch_text, yaml};
 
 /// Manifest texts by component and file name.
@@ -98,10 +98,12 @@ pub fn assemble(plan: &Plan, texts: &Texts) -> Result<Assembled, CatalogError> {
             marks.look("the bundle", &change.reason, &objects);
         }
         let mut told = |id: &str, reason: &str, now: &[Object]| marks.look(&format!("overlay {id}"), reason, now);
-        embedded::overlays(&component.name)?.apply_telling(&mut objects, plan.is_local(), &mut told)?;
-        adjust(plan, &component.name, &mut objects)?;
+        embedded::overlays(&component.name)?.apply_telling(&mut objects, &component.version, plan.is_local(), &mut told)?;
+        adjust(plan, component, &mut objects)?;
         let reason = if plan.profile == "raw" { "what profile raw needs" } else { "tags of these registries are not to be resolved" };
         marks.look("the plan", reason, &objects);
+        serving::put(plan, component, &mut objects)?;
+        marks.look("your configuration file", "how models are served", &objects);
         resources::put(plan, &component.name, &mut objects)?;
         marks.look("your configuration file", "its resources", &objects);
         change(plan, &component.name, &mut objects)?;
@@ -135,15 +137,21 @@ fn own(plan: &Plan) -> Result<Vec<Object>, CatalogError> {
 }
 
 /// What depends on the run, not on the component: registries of the bundle, what the profile needs.
-fn adjust(plan: &Plan, component: &str, objects: &mut Vec<Object>) -> Result<(), CatalogError> {
+fn adjust(plan: &Plan, component: &PlannedComponent, objects: &mut Vec<Object>) -> Result<(), CatalogError> {
     let raw = plan.profile == "raw";
     for object in objects.iter_mut().filter(|object| object.gvk.kind == "ConfigMap") {
         if plan.is_local() && object.name == "config-deployment" && object.namespace.as_deref() == Some("knative-serving") {
             patch(object, &json!({"data": {"registries-skipping-tag-resolving": plan.skip_tag_resolution.join(",")}}))?;
         }
         if raw && object.name == "inferenceservice-config" {
-            patch_text(object, "/data/deploy", &json!({"defaultDeploymentMode": "Standard"}))?;
-            let by_istio = json!({"ingressClassName": "istio", "enableGatewayApi": false, "disableIngressCreation": false});
+            // Named Standard since 0.16, which takes the older name too (`ParseDeploymentMode`); the older ones know no other.
+            let older = component.is_before(0, 16);
+            let mode = if older { "RawDeployment" } else { "Standard" };
+            patch_text(object, "/data/deploy", &json!({"defaultDeploymentMode": mode}))?;
+            let mut by_istio = json!({"ingressClassName": "istio", "enableGatewayApi": false, "disableIngressCreation": false});
+            if component.is_before(0, 15) {
+                by_istio = json!({"ingressClassName": "istio"});
+            }
             patch_text(object, "/data/ingress", &by_istio)?;
         }
     }
@@ -156,7 +164,7 @@ fn adjust(plan: &Plan, component: &str, objects: &mut Vec<Object>) -> Result<(),
         }
     }
     // Without a Gateway or an Ingress Envoy opens no port, and a cluster without models would look broken; one of ours makes it say 404.
-    if raw && plan.is_local() && component == "istio" {
+    if raw && plan.is_local() && component.name == "istio" {
         let server = json!({"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]});
         let gateway = json!({"apiVersion": "networking.istio.io/v1beta1", "kind": "Gateway",
             "metadata": {"name": "quickstart", "namespace": "istio-system"},
@@ -197,5 +205,21 @@ fn demo(plan: &Plan) -> Result<Vec<Object>, CatalogError> {
         (embedded::SAMPLE_ONLINE, "samples/sklearn-iris.yaml")
     };
     let documents = yaml::documents(text, place, &crate::catalog::Filter::default(), &crate::catalog::Filter::default())?;
-    documents.into_iter().map(|document: Value| Object::new(document, place)).collect()
+    let namespaced = |document| Object::new(in_namespace(document, &demo.namespace), place);
+    documents.into_iter().map(namespaced).collect()
+}
+
+/// The samples are written for the ordinary namespace.
+fn in_namespace(mut document: Value, namespace: &str) -> Value {
+    for pointer in ["/metadata/namespace", "/spec/claimRef/namespace"] {
+        if let Some(slot) = document.pointer_mut(pointer) {
+            *slot = json!(namespace);
+        }
+    }
+    if document.get("kind").and_then(Value::as_str) == Some("Namespace")
+        && let Some(slot) = document.pointer_mut("/metadata/name")
+    {
+        *slot = json!(namespace);
+    }
+    document
 }

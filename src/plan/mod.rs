@@ -12,6 +12,7 @@ mod marks;
 mod pulls;
 mod resources;
 mod resume;
+mod serving;
 mod stage;
 mod switch;
 mod wave;
@@ -21,7 +22,7 @@ pub use budget::{Amount, Budget, Coverage, EngineSize, Expected, Found, Limit, P
 pub use build::{DEMO, GATEWAY_NODE_PORT, build};
 pub use check::{Check, Probe, Verdict};
 pub use graph::arrows;
-pub use host::{host, is_raw, said_host};
+pub use host::{Names, host, is_raw, said_host};
 pub use id::StageId;
 pub use marks::{Mark, What};
 pub use pulls::{PulledGroup, PulledImage, archive_name};

@@ -43,6 +43,8 @@ mod sample;
 mod sample_lint;
 mod second_up;
 mod serve;
+mod serving;
+mod sets;
 mod side_by_side;
 mod status;
 mod stop_start;
