@@ -43,7 +43,7 @@ pub(super) async fn run(app: &App, arguments: &Predict) -> Result<Exit, Failure>
 
 /// The port of localhost that leads to the gateway: mapped, or a tunnel's.
 pub(super) fn way_in(state: &State, paths: &ClusterPaths) -> Result<u16, Failure> {
-    let tunnel = || forward::list(paths).into_iter().find(|tunnel| tunnel.service == Service::ingress().to_string());
+    let tunnel = || forward::list(paths).into_iter().find(|tunnel| tunnel.service == Service::ingress_of(state.network()).to_string());
     let tunnel = || tunnel().filter(|tunnel| tunnel.state == Alive::Running).map(|tunnel| tunnel.record.port);
     state.port.or_else(tunnel).ok_or_else(|| {
         Failure::new("NO_INGRESS", Exit::Prerequisite, "this cluster has no port on localhost")

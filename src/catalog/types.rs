@@ -141,6 +141,9 @@ pub struct Component {
     pub needs: Vec<String>,
     /// Profiles it belongs to.
     pub profiles: Vec<String>,
+    /// It is there for one way to Knative's routes only: `istio`, `kourier`.
+    #[serde(default)]
+    pub network: Option<String>,
     /// Known versions.
     pub versions: Vec<ComponentVersion>,
 }

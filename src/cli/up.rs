@@ -4,7 +4,7 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use clap::Args;
 
-use super::{EventsOutput, Forward, Profile, duration::parse_duration};
+use super::{EventsOutput, Forward, Network, Profile, duration::parse_duration};
 
 /// `quickstart up`.
 #[derive(Args, Clone, Debug)]
@@ -34,6 +34,9 @@ pub struct Selection {
     /// How KServe deploys models [env: QUICKSTART_PROFILE] [default: serverless]
     #[arg(long, value_enum, value_name = "PROFILE")]
     pub profile: Option<Profile>,
+    /// Profile serverless: what carries requests to Knative's routes; kourier was not tried on a real cluster [default: istio]
+    #[arg(long, value_enum, value_name = "NETWORK")]
+    pub ingress: Option<Network>,
     /// Take everything from this bundle: a file, or oci://REGISTRY/NAME:TAG [env: QUICKSTART_BUNDLE]
     #[arg(long, value_name = "FILE")]
     pub bundle: Option<PathBuf>,

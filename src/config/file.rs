@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_saphyr::{Error as YamlError, Location, Spanned};
 
-use super::{ClusterName, ConfigError, Ingress, Profile, Resources, Serving, nearest, resources, serving};
+use super::{ClusterName, ConfigError, Ingress, Network, Profile, Resources, Serving, nearest, resources, serving};
 use crate::cli::{SetVersion, parse_duration};
 
 /// Taken from the current folder where `--config` is not given.
@@ -22,6 +22,8 @@ pub struct ConfigFile {
     pub name: Option<ClusterName>,
     /// `profile`.
     pub profile: Option<Profile>,
+    /// `ingress`.
+    pub network: Option<Network>,
     /// `port`.
     pub port: Option<u16>,
     /// `versions`: component → version without `v`.
@@ -79,6 +81,7 @@ pub struct Change {
 struct Raw {
     name: Option<Spanned<String>>,
     profile: Option<Profile>,
+    ingress: Option<Network>,
     port: Option<Spanned<u16>>,
     versions: Option<BTreeMap<String, Spanned<String>>>,
     set: Option<String>,
@@ -158,6 +161,7 @@ impl ConfigFile {
         Ok(Self {
             name: name.transpose()?,
             profile: raw.profile,
+            network: raw.ingress,
             port: port.transpose()?,
             versions,
             set: raw.set,
@@ -304,7 +308,7 @@ mod tests {
     fn an_unknown_key_has_its_place_and_a_guess() {
         let failure = refused("name: a\nprot: 80\n");
         assert_eq!(failure.what, "q.yaml:2:1: unknown key `prot`");
-        assert!(failure.hint.unwrap().starts_with("did you mean `port`? known keys: name, profile, port"));
+        assert!(failure.hint.unwrap().starts_with("did you mean `port`? known keys: name, profile, ingress, port"));
         let failure = refused("node:\n  img: a\n");
         assert_eq!(failure.what, "q.yaml:2:3: unknown key `img`");
         assert!(!refused("colour: red").hint.unwrap().contains("did you mean"));

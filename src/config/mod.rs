@@ -26,4 +26,4 @@ pub use schema::SCHEMA;
 pub use serving::{Serving, Storage};
 pub use settings::{Origin, OwnManifest, Settings, Source};
 
-pub use crate::cli::Profile;
+pub use crate::cli::{Network, Profile};

@@ -10,7 +10,7 @@ use std::{
 use serde::{Serialize, Serializer};
 
 use super::{
-    Change, ClusterName, ConfigError, ConfigFile, DEFAULT_FILE, Environment, Ingress, Paths, Profile, Resources, Serving, nearest,
+    Change, ClusterName, ConfigError, ConfigFile, DEFAULT_FILE, Environment, Ingress, Network, Paths, Profile, Resources, Serving, nearest,
 };
 use crate::cli::{Cli, Span, Verb, parse_duration};
 
@@ -22,6 +22,8 @@ pub struct Settings {
     pub name: ClusterName,
     /// How KServe deploys models.
     pub profile: Profile,
+    /// What carries requests to Knative's routes.
+    pub network: Network,
     /// Component → version, where one was asked for; the catalog decides whether there is such a thing.
     pub versions: BTreeMap<String, String>,
     /// The version set that was asked for.
@@ -98,8 +100,8 @@ pub enum Source {
     Environment(String),
     /// `file PATH`.
     File(PathBuf),
-    /// `the cluster that is there`.
-    Cluster,
+    /// Something else that was said: `the cluster that is there`, `set kserve-0.10`.
+    Implied(String),
     /// `default`.
     Default,
 }
@@ -110,7 +112,7 @@ impl fmt::Display for Source {
             Self::Flag => f.write_str("flag"),
             Self::Environment(variable) => write!(f, "environment {variable}"),
             Self::File(path) => write!(f, "file {}", path.display()),
-            Self::Cluster => f.write_str("the cluster that is there"),
+            Self::Implied(by) => f.write_str(by),
             Self::Default => f.write_str("default"),
         }
     }
@@ -146,6 +148,7 @@ impl Settings {
             file.name,
         );
         let profile = layers.value("profile", flags.profile, layers.read("QUICKSTART_PROFILE", profile)?, file.profile);
+        let network = layers.value("ingress", flags.ingress, None, file.network);
         let named = flags.set.iter().find(|set| set.is_named()).map(|set| set.version.clone());
         let set = layers.value("set", named, layers.read("QUICKSTART_SET", |text| Ok(text.to_owned()))?, file.set);
         let mut versions = BTreeMap::new();
@@ -194,6 +197,7 @@ impl Settings {
         let port_explicit = port.is_some();
         let name = layers.or("name", name, ClusterName::default());
         let profile = layers.or("profile", profile, Profile::default());
+        let network = network.unwrap_or_default();
         let port = layers.or("port", port, Self::PORT);
         let prefetch = layers.or("prefetch", prefetch, true);
         let demo = layers.or("demo", demo, true);
@@ -223,6 +227,7 @@ impl Settings {
         Ok(Self {
             name,
             profile,
+            network,
             versions,
             set,
             port,
@@ -248,12 +253,12 @@ impl Settings {
         })
     }
 
-    /// Nobody said which profile: that of the cluster that is there.
-    pub fn stay_with(&mut self, profile: Profile) {
+    /// Nobody said which profile: it follows from something else.
+    pub fn follow(&mut self, profile: Profile, by: &str) {
         if self.profile != profile && self.source("profile") == Some(&Source::Default) {
             self.profile = profile;
             for origin in self.origins.iter_mut().filter(|origin| origin.key == "profile") {
-                (origin.value, origin.source) = (profile.to_string(), Source::Cluster);
+                (origin.value, origin.source) = (profile.to_string(), Source::Implied(by.to_owned()));
             }
         }
     }
@@ -321,9 +326,10 @@ impl Layers<'_> {
 
     /// In the order of the fields, whatever order they were asked in.
     fn sorted(mut self) -> Vec<Origin> {
-        const ORDER: [&str; 22] = [
+        const ORDER: [&str; 23] = [
             "name",
             "profile",
+            "ingress",
             "set",
             "versions",
             "port",

@@ -155,13 +155,8 @@ fn adjust(plan: &Plan, component: &PlannedComponent, objects: &mut Vec<Object>) 
             patch_text(object, "/data/ingress", &by_istio)?;
         }
     }
-    // KServe decides at its start which kinds it watches and remembers which are served (`SetupWithManager`, `IsCrdAvailable` in 0.20), so
-    // the same pod cannot serve both profiles: another template means another pod.
-    if raw && component == "kserve" {
-        let note = json!({"spec": {"template": {"metadata": {"annotations": {"quickstart.kserve.io/profile": plan.profile}}}}});
-        for object in objects.iter_mut().filter(|object| object.gvk.kind == "Deployment") {
-            patch(object, &note)?;
-        }
+    if plan.component("kourier").is_some() {
+        kourier(objects)?;
     }
     // Without a Gateway or an Ingress Envoy opens no port, and a cluster without models would look broken; one of ours makes it say 404.
     if raw && plan.is_local() && component.name == "istio" {
@@ -170,6 +165,18 @@ fn adjust(plan: &Plan, component: &PlannedComponent, objects: &mut Vec<Object>) 
             "metadata": {"name": "quickstart", "namespace": "istio-system"},
             "spec": {"selector": {"istio": "ingressgateway"}, "servers": [server]}});
         objects.push(Object::new(gateway, "the raw profile's Gateway")?);
+    }
+    Ok(())
+}
+
+/// KServe's own scripts for Kourier write just these two (`KSERVE_CUSTOM_ISVC_CONFIGS` of its CI job test-kourier, 0.20).
+fn kourier(objects: &mut [Object]) -> Result<(), CatalogError> {
+    for object in objects.iter_mut().filter(|object| object.gvk.kind == "ConfigMap") {
+        match object.name.as_str() {
+            "config-network" => patch(object, &json!({"data": {"ingress-class": "kourier.ingress.networking.knative.dev"}}))?,
+            "inferenceservice-config" => patch_text(object, "/data/ingress", &json!({"disableIstioVirtualHost": true}))?,
+            _ => {}
+        }
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use super::stage::{Demo, Plan, PlannedBundle, PlannedComponent, PlannedFile, Pla
 use super::{Check, Names, Probe, StageId, graph, host};
 use crate::bundle::{GROUPS, Index};
 use crate::catalog::{Catalog, CatalogError, Choice, KubernetesRange, Set, embedded};
-use crate::config::{Change, Ingress, Profile, Resources, Serving, Settings};
+use crate::config::{Change, Ingress, Network, Profile, Resources, Serving, Settings};
 
 /// The node port that kind's mapping and the overlay of istio-ingressgateway agree on.
 pub const GATEWAY_NODE_PORT: u16 = 31080;
@@ -28,7 +28,8 @@ pub fn build(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>) -> 
     let set = catalog.set(set_name)?;
     let settings = &able(settings, set)?;
     let profile = settings.profile.to_string();
-    let choices = catalog.choose(set, &settings.versions, &profile)?;
+    let choices = catalog.choose(set, &settings.versions, &profile, settings.network.as_str())?;
+    ways(settings, set, &choices)?;
     let target = target(settings, catalog, bundle, set)?;
     let components: Vec<PlannedComponent> = choices.iter().map(|choice| component(choice, bundle)).collect();
     let changes = changes(settings, &components)?;
@@ -96,6 +97,17 @@ fn able(settings: &Settings, set: &Set) -> Result<Settings, CatalogError> {
     }
     let message = format!("it has no profile {} (it has {})", settings.profile, set.profiles.join(", "));
     Err(CatalogError::Own { place: format!("version set {}", set.name), message })
+}
+
+/// Kourier knows Knative's Ingresses and no others, and is not in every set.
+fn ways(settings: &Settings, set: &Set, choices: &[Choice<'_>]) -> Result<(), CatalogError> {
+    let refused = |message: String| Err(CatalogError::Own { place: format!("--ingress {}", settings.network), message });
+    let has = |name: &str| choices.iter().any(|choice| choice.component.name == name);
+    match (settings.network, settings.profile) {
+        (Network::Kourier, Profile::Raw) => refused("it serves Knative only: profile raw needs istio".into()),
+        (Network::Kourier, Profile::Serverless) if !has("net-kourier") => refused(format!("version set {} has none", set.name)),
+        _ => Ok(()),
+    }
 }
 
 /// The configuration file's patches; one for a component that is not there is refused.
@@ -201,7 +213,11 @@ fn component(choice: &Choice<'_>, bundle: Option<&Index>) -> PlannedComponent {
 
 fn demo(settings: &Settings, bundle: Option<&Index>) -> Demo {
     let (namespace, name) = (settings.serving.namespace(), DEMO.1);
-    let names = Names { profile: settings.profile.as_str(), domain: settings.serving.domain() };
+    let names = Names {
+        profile: settings.profile.as_str(),
+        domain: settings.serving.domain(),
+        entry: Names::entry_of(settings.network == Network::Kourier),
+    };
     let input = serde_json::from_str(embedded::SAMPLE_INPUT).unwrap_or(Value::Null);
     Demo {
         namespace: namespace.into(),
@@ -292,7 +308,7 @@ fn stages(
         checks.extend(webhooks(component));
         add(StageId::component(&component.name), &format!("{} {}", component.title, component.version), needs, checks, 8 * MINUTE);
     }
-    if let Some(port) = local_port.filter(|_| has("istio")) {
+    if let Some(port) = local_port.filter(|_| has("istio") || has("kourier")) {
         let check = Check {
             id: "ingress/gateway".into(),
             probe: Probe::GatewayAnswers { port },
@@ -300,8 +316,8 @@ fn stages(
             deadline: 2 * MINUTE,
         };
         // Without a Gateway object the gateway's pod is Ready and listens nowhere: net-istio brings the first one, without it we do.
-        let mut needs = vec![StageId::component("istio")];
-        needs.extend(has("net-istio").then(|| StageId::component("net-istio")));
+        let makers = ["istio", "kourier", "net-istio", "net-kourier"];
+        let needs = makers.into_iter().filter(|name| has(name)).map(StageId::component).collect();
         add(StageId::Ingress, "ingress on localhost", needs, vec![check], 3 * MINUTE);
     }
     if has("kserve") {
@@ -317,7 +333,7 @@ fn stages(
         let mut needs = vec![StageId::Nodes, StageId::Runtimes];
         // net-istio makes the route while the model's server starts; the prediction waits for both.
         needs.extend(
-            components.iter().filter(|component| component.name != "net-istio").map(|component| StageId::component(&component.name)),
+            components.iter().filter(|component| !component.name.starts_with("net-")).map(|component| StageId::component(&component.name)),
         );
         needs.extend(images_of("demo"));
         let ready = Check {

@@ -9,6 +9,16 @@ pub struct Names<'a> {
     pub profile: &'a str,
     /// Without a leading dot.
     pub domain: &'a str,
+    /// What follows the name with Knative: see [`Names::entry_of`].
+    pub entry: &'a str,
+}
+
+impl Names<'_> {
+    /// Without Istio's VirtualServices the host is that of the component which requests enter (`getHostBasedServiceUrl` of KServe 0.20 with
+    /// `disableIstioVirtualHost`).
+    pub const fn entry_of(kourier: bool) -> &'static str {
+        if kourier { "-predictor" } else { "" }
+    }
 }
 
 /// The host of an InferenceService: what its own status says where it says something, else the form of its mode.
@@ -19,7 +29,7 @@ pub fn host(live: Option<&Value>, names: Names<'_>, namespace: &str, name: &str)
     match live.and_then(said_host) {
         Some(host) => host.to_owned(),
         None if is_raw(live, names.profile) => format!("{name}-{namespace}.{domain}"),
-        None => format!("{name}.{namespace}.{domain}"),
+        None => format!("{name}{}.{namespace}.{domain}", names.entry),
     }
 }
 
@@ -45,7 +55,7 @@ mod tests {
     /// The raw profile's demo was asked for under Knative's name: KServe's Ingress knows it by another one.
     #[test]
     fn the_status_decides_then_the_mode_then_the_profile() {
-        let of = |live: Option<Value>, profile| host(live.as_ref(), Names { profile, domain: "example.com" }, "ns", "m");
+        let of = |live: Option<Value>, profile| host(live.as_ref(), Names { profile, domain: "example.com", entry: "" }, "ns", "m");
         assert_eq!(of(None, "serverless"), "m.ns.example.com");
         assert_eq!(of(None, "raw"), "m-ns.example.com");
         assert_eq!(of(Some(json!({"metadata": {}})), "raw"), "m-ns.example.com");

@@ -210,7 +210,7 @@ impl Plan {
 
     /// How its models are called.
     pub fn names(&self) -> Names<'_> {
-        Names { profile: &self.profile, domain: self.serving.domain() }
+        Names { profile: &self.profile, domain: self.serving.domain(), entry: Names::entry_of(self.component("kourier").is_some()) }
     }
 
     /// The local port of the gateway, where there is one.

@@ -119,7 +119,7 @@ async fn tunnel(ctx: &Context) -> Result<(), Failure> {
     let start = Start {
         paths: &ctx.paths,
         name: &ctx.settings.name,
-        service: Service::ingress(),
+        service: Service::ingress_of(ctx.settings.network),
         port: Some(port),
         first: port,
     };

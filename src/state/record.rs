@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{StateError, Switching, persist};
 use crate::bundle::Substitute;
-use crate::config::{Ingress, Serving};
+use crate::config::{Ingress, Network, Serving};
 use crate::plan::{Names, Plan, StageId, Target};
 
 /// The format this program writes, and the newest that it reads.
@@ -203,7 +203,16 @@ impl State {
 
     /// How its models are called.
     pub fn names(&self) -> Names<'_> {
-        Names { profile: &self.profile, domain: self.domain.as_deref().unwrap_or(Serving::DOMAIN) }
+        Names {
+            profile: &self.profile,
+            domain: self.domain.as_deref().unwrap_or(Serving::DOMAIN),
+            entry: Names::entry_of(self.network() == Network::Kourier),
+        }
+    }
+
+    /// What carries requests to Knative's routes.
+    pub fn network(&self) -> Network {
+        if self.components.contains_key("kourier") { Network::Kourier } else { Network::Istio }
     }
 
     /// Where its demo lives.

@@ -25,6 +25,7 @@ mod forward;
 mod help;
 mod image;
 mod kept_images;
+mod kourier;
 mod kubeconfig;
 mod logs;
 mod parsers;
