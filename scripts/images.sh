@@ -59,6 +59,8 @@ def selected(document, pin):
     include, exclude = pin["include"], pin["exclude"]
     if include["kinds"] and kind not in include["kinds"]:
         return False
+    if include.get("names") and not any(part in name for part in include["names"]):
+        return False
     return kind not in exclude["kinds"] and not any(part in name for part in exclude["names"])
 
 

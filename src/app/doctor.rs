@@ -69,7 +69,8 @@ fn place<'a>(app: &'a App, catalog: &'a crate::catalog::Catalog, index: Option<&
 async fn way(app: &App, arguments: &DoctorRoute) -> Result<Exit, Failure> {
     let (state, paths) = session::existing(app)?;
     let (cluster, _) = session::access(app, &state, &paths).await?;
-    let route = Box::pin(trace(&cluster, &state, &arguments.namespace, &arguments.service)).await?;
+    let namespace = arguments.namespace.as_deref().unwrap_or_else(|| state.namespace());
+    let route = Box::pin(trace(&cluster, &state, namespace, &arguments.service)).await?;
     match arguments.output {
         TableOutput::Json => app.data(&document(&route)?)?,
         TableOutput::Table => app.data(route_table(&route, app.printer.data_palette()).trim_end())?,

@@ -37,7 +37,7 @@ async fn start(app: &App, arguments: &ForwardStart) -> Result<Exit, Failure> {
     let wanted = Start { paths: &paths, name: &app.settings.name, service: service.clone(), port: arguments.port, first: Settings::PORT };
     let record = forward::start(wanted).await?;
     app.data(&format!("http://127.0.0.1:{} → {service}", record.port))?;
-    if let Some(host) = state.demo_host.filter(|_| service == Service::ingress()) {
+    if let Some(host) = state.demo_host.filter(|_| service.is_ingress()) {
         app.data(&curl(host, record.port))?;
     }
     app.printer.talk("it runs in the background: `quickstart forward status` shows it, `quickstart forward stop` ends it");
@@ -74,7 +74,7 @@ async fn foreground(app: &App, arguments: &ForwardRun) -> Result<Exit, Failure> 
     let (state, paths) = session::existing(app)?;
     let (cluster, kubeconfig) = session::access(app, &state, &paths).await?;
     let service = Service::from(&arguments.service);
-    let ingress = service == Service::ingress();
+    let ingress = service.is_ingress();
     let tunnel = Tunnel::open(cluster, kubeconfig, service, Port::Exactly(arguments.port)).await?;
     let port = tunnel.port();
     app.data(&format!("http://127.0.0.1:{port} → {} (Ctrl-C ends it)", arguments.service))?;

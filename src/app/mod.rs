@@ -91,7 +91,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 async fn dispatch(app: &App) -> Result<Exit, Failure> {
     match &app.cli.verb {
-        Verb::Up(arguments) => up::run(app, arguments).await,
+        Verb::Up(arguments) => Box::pin(up::run(app, arguments)).await,
         Verb::Stop(arguments) => stop::run(app, arguments).await,
         Verb::Start(arguments) => start::run(app, arguments).await,
         Verb::Reset(arguments) => Box::pin(reset::run(app, arguments)).await,

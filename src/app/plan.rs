@@ -47,7 +47,7 @@ pub(super) async fn run(app: &App, arguments: &Arguments) -> Result<Exit, Failur
         PlanOutput::Mermaid => app.data(&plan_mermaid(&session.plan.stages))?,
         PlanOutput::Dot => app.data(&plan_dot(&session.plan.stages))?,
         PlanOutput::Svg => app.data(&plan_svg(&session.plan.stages))?,
-        PlanOutput::Manifests => app.data(&manifests(app, session).await?)?,
+        PlanOutput::Manifests => app.data(&Box::pin(manifests(app, session)).await?)?,
     }
     Ok(Exit::Ok)
 }

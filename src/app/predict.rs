@@ -18,17 +18,14 @@ use crate::state::State;
 pub(super) async fn run(app: &App, arguments: &Predict) -> Result<Exit, Failure> {
     let (state, paths) = session::existing(app)?;
     let port = way_in(&state, &paths)?;
-    let path = format!("/apis/serving.kserve.io/v1beta1/namespaces/{}/inferenceservices/{}", arguments.namespace, arguments.service);
+    let namespace = arguments.namespace.as_deref().unwrap_or_else(|| state.namespace());
+    let path = format!("/apis/serving.kserve.io/v1beta1/namespaces/{namespace}/inferenceservices/{}", arguments.service);
     let (cluster, _) = session::access(app, &state, &paths).await?;
     let live = cluster.find(&path).await?.ok_or_else(|| {
-        Failure::new(
-            "ISVC_MISSING",
-            Exit::NotRunning,
-            format!("there is no InferenceService {}/{}", arguments.namespace, arguments.service),
-        )
-        .hint("`kubectl get inferenceservices -A` lists them")
+        Failure::new("ISVC_MISSING", Exit::NotRunning, format!("there is no InferenceService {namespace}/{}", arguments.service))
+            .hint("`kubectl get inferenceservices -A` lists them")
     })?;
-    let host = host(Some(&live), &state.profile, &arguments.namespace, &arguments.service);
+    let host = host(Some(&live), state.names(), namespace, &arguments.service);
     let protocol = match arguments.protocol {
         cli::Protocol::V1 => Protocol::V1,
         cli::Protocol::V2 => Protocol::V2,
@@ -47,7 +44,7 @@ pub(super) async fn run(app: &App, arguments: &Predict) -> Result<Exit, Failure>
 
 /// The port of localhost that leads to the gateway: mapped, or a tunnel's.
 pub(super) fn way_in(state: &State, paths: &ClusterPaths) -> Result<u16, Failure> {
-    let tunnel = || forward::list(paths).into_iter().find(|tunnel| tunnel.service == Service::ingress().to_string());
+    let tunnel = || forward::list(paths).into_iter().find(|tunnel| tunnel.service == Service::ingress_of(state.network()).to_string());
     let tunnel = || tunnel().filter(|tunnel| tunnel.state == Alive::Running).map(|tunnel| tunnel.record.port);
     state.port.or_else(tunnel).ok_or_else(|| {
         Failure::new("NO_INGRESS", Exit::Prerequisite, "this cluster has no port on localhost")

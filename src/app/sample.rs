@@ -14,6 +14,7 @@ use crate::cli::{
 use crate::error::{Exit, Failure};
 use crate::report::{document, lint_text, sample_table, seconds};
 use crate::sample::{self, Bench, Sample, canary, init, lint};
+use crate::state::State;
 
 pub(super) fn wants_json(command: &SampleCommand) -> bool {
     match command {
@@ -68,10 +69,10 @@ fn show(app: &App, arguments: &SampleShow) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// A cluster, its profile and its way in, for one verb.
+/// A cluster, what is known of it and its way in, for one verb.
 struct Ground {
     cluster: crate::cluster::Cluster,
-    profile: String,
+    state: State,
     port: Option<u16>,
     no_port: Option<Failure>,
 }
@@ -84,7 +85,7 @@ impl Ground {
             Ok(port) => (Some(port), None),
             Err(failure) => (None, Some(failure)),
         };
-        Ok(Self { cluster, profile: state.profile, port, no_port })
+        Ok(Self { cluster, state, port, no_port })
     }
 
     /// The port, for a verb that cannot do without.
@@ -98,7 +99,16 @@ impl Ground {
 
     fn bench<'a>(&'a self, namespace: &str, timeout: Duration, cancel: &'a CancellationToken, tell: &'a dyn Fn(&str)) -> Bench<'a> {
         let port = self.port.unwrap_or_default();
-        Bench { cluster: &self.cluster, namespace: namespace.to_owned(), profile: &self.profile, port, timeout, cancel, tell }
+        Bench {
+            cluster: &self.cluster,
+            namespace: namespace.to_owned(),
+            names: self.state.names(),
+            demo: self.state.namespace(),
+            port,
+            timeout,
+            cancel,
+            tell,
+        }
     }
 }
 

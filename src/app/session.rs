@@ -11,7 +11,7 @@ use crate::bundle::{Bundle, Index};
 use crate::catalog::{embedded, yaml};
 use crate::cli::Verb;
 use crate::cluster::Cluster;
-use crate::config::{ClusterPaths, Ingress, Profile, Settings, Source};
+use crate::config::{ClusterPaths, Ingress, Network, Profile, Serving, Settings, Source};
 use crate::error::{Exit, Failure};
 use crate::kind::API_PORT;
 use crate::plan::{GATEWAY_NODE_PORT, Plan, PlannedComponent, StageId, build};
@@ -61,7 +61,17 @@ impl Session {
     async fn of(mut settings: Settings, read: Option<State>) -> Result<Self, Failure> {
         let paths = settings.paths.cluster(&settings.name);
         if let Some(state) = read.as_ref().filter(|state| state.created || existing::begun(state)) {
-            settings.stay_with(profile_of(&state.profile));
+            settings.follow(profile_of(&state.profile), "the cluster that is there");
+            if settings.profile == Profile::Serverless && settings.source("ingress").is_none() {
+                settings.network = state.network();
+            }
+            // A newer program may have another default; one that it has forgotten is told below, by its versions.
+            let known = embedded::catalog()?.set(Some(&state.set)).is_ok();
+            settings.set = settings.set.take().or_else(|| Some(state.set.clone()).filter(|_| known));
+            // The file that named them may be in another folder.
+            let serving = &mut settings.serving;
+            serving.domain = serving.domain.take().or_else(|| state.domain.clone());
+            serving.namespace = serving.namespace.take().or_else(|| state.namespace.clone());
         }
         // Which way in a cluster has was decided when it was made.
         if read.as_ref().is_some_and(|state| state.ingress == Ingress::Tunnel) && settings.source("forward") == Some(&Source::Default) {
@@ -88,6 +98,7 @@ impl Session {
             notes.push(format!("the state of cluster {} was lost, and is made again from the cluster", settings.name));
             Some(State { created: true, port: Some(port), ..State::fresh(&plan) })
         });
+        notes.extend(plan.untested.as_ref().map(|tried| format!("version set {} is untested: {tried}", plan.set)));
         let mut former = Vec::new();
         if let Some(state) = state.as_ref().filter(|state| state.created || existing::begun(state)) {
             same_cluster(state, &plan, &settings)?;
@@ -166,7 +177,9 @@ fn profile_of(text: &str) -> Profile {
 fn shaped(settings: &Settings, shape: &Shape) -> Settings {
     let mut settings = settings.clone();
     settings.profile = profile_of(&shape.profile);
+    settings.network = if shape.components.contains_key("kourier") { Network::Kourier } else { Network::Istio };
     settings.versions.clone_from(&shape.components);
+    settings.serving = Serving { domain: settings.serving.domain, ingress_class: settings.serving.ingress_class, ..Serving::default() };
     settings.resources.clear();
     settings.patches.clear();
     settings.manifests.clear();
@@ -176,11 +189,14 @@ fn shaped(settings: &Settings, shape: &Shape) -> Settings {
 /// What the cluster was made with, whatever today's flags and files would say.
 fn remembered(mut settings: Settings, state: &State) -> Settings {
     settings.profile = profile_of(&state.profile);
+    settings.network = state.network();
     settings.set = Some(state.set.clone());
     settings.versions.clone_from(&state.components);
     settings.node_image.clone_from(&state.node_image);
     settings.on = state.context().map(str::to_owned);
     settings.demo = state.demo_host.is_some();
+    settings.serving.domain.clone_from(&state.domain);
+    settings.serving.namespace.clone_from(&state.namespace);
     settings.forward = state.ingress;
     settings.prefetch &= !state.no_prefetch;
     if state.mirror.is_some() {
@@ -249,8 +265,15 @@ fn same_cluster(state: &State, plan: &Plan, settings: &Settings) -> Result<(), F
     if state.profile != plan.profile && state.target != "kind" {
         return Err(differs("profile", &state.profile, &plan.profile));
     }
+    let network = if plan.component("kourier").is_some() { Network::Kourier } else { Network::Istio };
+    if state.profile == plan.profile && state.network() != network {
+        return Err(differs("ingress", state.network().as_str(), network.as_str()));
+    }
     if state.ingress == Ingress::Mapped && plan.ingress == Ingress::Tunnel {
         return Err(differs("a way in that is", "mapped", "a tunnel").hint("`quickstart forward start` opens a tunnel beside it"));
+    }
+    if plan.serving.namespace() != state.namespace() {
+        return Err(differs("its demo in namespace", state.namespace(), plan.serving.namespace()));
     }
     for component in &plan.components {
         if let Some(old) = state.components.get(&component.name).filter(|old| **old != component.version) {

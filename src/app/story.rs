@@ -164,7 +164,7 @@ async fn host_of_demo(context: &Context, stages: &[(StageId, u64)]) -> Option<St
     let demo = context.plan.demo.as_ref().filter(|_| stages.iter().any(|(done, _)| *done == StageId::Predict))?;
     let path = format!("/apis/serving.kserve.io/v1beta1/namespaces/{}/inferenceservices/{}", demo.namespace, demo.name);
     let live = context.cluster().ok()?.find(&path).await.ok().flatten();
-    Some(plan::host(live.as_ref(), &context.plan.profile, &demo.namespace, &demo.name))
+    Some(plan::host(live.as_ref(), context.plan.names(), &demo.namespace, &demo.name))
 }
 
 /// What a successful run leaves; the curl line is the one that the last stage has just proven.

@@ -8,7 +8,7 @@ use super::path::{check_path, is_name};
 use super::{BundleError, Spec};
 
 /// The groups of images in the order in which stages need them; others follow by name.
-pub const GROUPS: [&str; 6] = ["cert-manager", "istio", "knative", "net-istio", "kserve", "demo"];
+pub const GROUPS: [&str; 8] = ["cert-manager", "istio", "kourier", "knative", "net-istio", "net-kourier", "kserve", "demo"];
 
 /// Where a group or component stands in the archive.
 pub(super) fn rank(group: &str) -> (usize, &str) {

@@ -14,6 +14,8 @@ const OVERLAYS: &[(&str, &str)] = &[
     ("istio", include_str!("../../manifests/overlays/istio.yaml")),
     ("knative", include_str!("../../manifests/overlays/knative.yaml")),
     ("net-istio", include_str!("../../manifests/overlays/net-istio.yaml")),
+    ("kourier", include_str!("../../manifests/overlays/kourier.yaml")),
+    ("net-kourier", include_str!("../../manifests/overlays/net-kourier.yaml")),
     ("kserve", include_str!("../../manifests/overlays/kserve.yaml")),
     ("metrics-server", include_str!("../../manifests/overlays/metrics-server.yaml")),
     ("prometheus", include_str!("../../manifests/overlays/prometheus.yaml")),

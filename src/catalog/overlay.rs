@@ -1,5 +1,6 @@
 //! Our few changes to upstream manifests, as data with a reason each (`manifests/overlays/*.yaml`).
 
+use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -31,6 +32,9 @@ pub struct Overlay {
     pub reason: String,
     /// Where it applies.
     pub scope: Scope,
+    /// Versions of the component that it is for, as in Cargo.toml; none: all.
+    #[serde(default)]
+    pub versions: Option<VersionReq>,
     /// What it changes.
     pub object: Target,
     /// Leave the object out.
@@ -62,6 +66,9 @@ pub struct Extra {
     pub reason: String,
     /// Where it applies.
     pub scope: Scope,
+    /// Versions of the component that it is for, as in Cargo.toml; none: all.
+    #[serde(default)]
+    pub versions: Option<VersionReq>,
     /// The object.
     pub manifest: Value,
 }
@@ -85,24 +92,28 @@ impl Scope {
 
 impl Overlays {
     /// Changes a component's objects and adds ours; an overlay that finds nothing is an error, since it then says something untrue.
-    pub fn apply(&self, objects: &mut Vec<Object>, local: bool) -> Result<(), CatalogError> {
-        self.apply_telling(objects, local, &mut |_, _, _| {})
+    pub fn apply(&self, objects: &mut Vec<Object>, version: &str, local: bool) -> Result<(), CatalogError> {
+        self.apply_telling(objects, version, local, &mut |_, _, _| {})
     }
 
     /// The same; after each change `told` hears its id, its reason and what the objects are now.
     pub fn apply_telling(
         &self,
         objects: &mut Vec<Object>,
+        version: &str,
         local: bool,
         told: &mut dyn FnMut(&str, &str, &[Object]),
     ) -> Result<(), CatalogError> {
-        for overlay in self.overlays.iter().filter(|overlay| overlay.scope.applies(local)) {
+        let version = Version::parse(version).ok();
+        let is_for =
+            |wanted: &Option<VersionReq>| wanted.as_ref().zip(version.as_ref()).is_none_or(|(wanted, version)| wanted.matches(version));
+        for overlay in self.overlays.iter().filter(|overlay| overlay.scope.applies(local) && is_for(&overlay.versions)) {
             if !overlay.apply(objects, &self.component)? {
                 return Err(CatalogError::OverlayUnmatched { component: self.component.clone(), id: overlay.id.clone() });
             }
             told(&overlay.id, &overlay.reason, objects);
         }
-        for extra in self.extra.iter().filter(|extra| extra.scope.applies(local)) {
+        for extra in self.extra.iter().filter(|extra| extra.scope.applies(local) && is_for(&extra.versions)) {
             objects.push(Object::new(extra.manifest.clone(), &format!("overlays/{}.yaml", self.component))?);
             told("extra", &extra.reason, objects);
         }
@@ -271,7 +282,7 @@ mod tests {
             "version: 1\ncomponent: k\noverlays:\n- id: a\n  reason: r\n  scope: always\n  object: {apiVersion: v1, kind: ConfigMap, name: c}\n  embedded: [{pointer: /data/deploy, patch: {mode: Knative}}]\n",
         );
         let mut objects = vec![config_map()];
-        overlays.apply(&mut objects, false).unwrap();
+        overlays.apply(&mut objects, "1.0.0", false).unwrap();
         let text: Value = serde_json::from_str(objects[0].text("/data/deploy").unwrap()).unwrap();
         assert_eq!(text, json!({"mode": "Knative", "x": 1}));
     }
@@ -282,8 +293,21 @@ mod tests {
             "version: 1\ncomponent: k\noverlays:\n- {id: a, reason: r, scope: local, object: {apiVersion: v1, kind: Secret}, drop: true}\n",
         );
         let mut objects = vec![config_map()];
-        overlays.apply(&mut objects, false).unwrap();
-        assert!(overlays.apply(&mut objects, true).unwrap_err().to_string().contains("`a` of k"));
+        overlays.apply(&mut objects, "1.0.0", false).unwrap();
+        assert!(overlays.apply(&mut objects, "1.0.0", true).unwrap_err().to_string().contains("`a` of k"));
+    }
+
+    /// KServe 0.13 has no `/data/inferenceService`: the overlay for it made every plan of that version an error.
+    #[test]
+    fn an_overlay_is_for_the_versions_that_it_names() {
+        let overlays = overlay(
+            "version: 1\ncomponent: k\noverlays:\n- {id: a, reason: r, scope: always, versions: '>=0.15', object: {apiVersion: v1, kind: ConfigMap}, drop: true}\n",
+        );
+        for (version, left) in [("0.13.1", 1), ("0.15.2", 0), ("0.20.0", 0)] {
+            let mut objects = vec![config_map()];
+            overlays.apply(&mut objects, version, false).unwrap();
+            assert_eq!(objects.len(), left, "{version}");
+        }
     }
 
     /// A second server-side apply of Istio's validator conflicted with pilot-discovery on `failurePolicy` (seen on the real cluster).

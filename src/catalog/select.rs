@@ -35,12 +35,21 @@ impl Catalog {
     }
 
     /// The components of a profile at the set's versions, wishes applied, in the catalog's order.
-    pub fn choose(&self, set: &Set, wishes: &BTreeMap<String, String>, profile: &str) -> Result<Vec<Choice<'_>>, CatalogError> {
+    pub fn choose(
+        &self,
+        set: &Set,
+        wishes: &BTreeMap<String, String>,
+        profile: &str,
+        network: &str,
+    ) -> Result<Vec<Choice<'_>>, CatalogError> {
         for name in wishes.keys() {
             self.component(name)?;
         }
         let mut chosen = Vec::new();
-        for component in self.components.iter().filter(|component| component.profiles.iter().any(|p| p == profile)) {
+        let wanted = |component: &&Component| {
+            component.profiles.iter().any(|known| known == profile) && component.network.as_deref().is_none_or(|known| known == network)
+        };
+        for component in self.components.iter().filter(wanted) {
             let Some(default) = set.components.get(&component.name) else { continue };
             let wanted = wishes.get(&component.name).unwrap_or(default).trim_start_matches('v');
             let version =
@@ -64,12 +73,19 @@ mod tests {
     fn the_default_set_chooses_five_components_and_wrong_wishes_list_what_there_is() {
         let catalog = embedded::catalog().unwrap();
         let set = catalog.set(None).unwrap();
-        assert_eq!(catalog.choose(set, &BTreeMap::new(), "serverless").unwrap().len(), 5);
-        assert_eq!(catalog.choose(set, &BTreeMap::new(), "raw").unwrap().len(), 3);
+        assert_eq!(catalog.choose(set, &BTreeMap::new(), "serverless", "istio").unwrap().len(), 5);
+        assert_eq!(catalog.choose(set, &BTreeMap::new(), "raw", "istio").unwrap().len(), 3);
+        let kourier: Vec<&str> = catalog
+            .choose(set, &BTreeMap::new(), "serverless", "kourier")
+            .unwrap()
+            .iter()
+            .map(|choice| choice.component.name.as_str())
+            .collect();
+        assert_eq!(kourier, ["cert-manager", "kourier", "knative", "net-kourier", "kserve"]);
         let wish = |name: &str, version: &str| BTreeMap::from([(name.to_owned(), version.to_owned())]);
-        let error = catalog.choose(set, &wish("istio", "9.9.9"), "serverless").unwrap_err().to_string();
+        let error = catalog.choose(set, &wish("istio", "9.9.9"), "serverless", "istio").unwrap_err().to_string();
         assert!(error.contains("1.27.1"), "{error}");
-        let error = catalog.choose(set, &wish("istoi", "1.27.1"), "serverless").unwrap_err().to_string();
+        let error = catalog.choose(set, &wish("istoi", "1.27.1"), "serverless", "istio").unwrap_err().to_string();
         assert!(error.contains("cert-manager"), "{error}");
         assert!(catalog.set(Some("nope")).unwrap_err().to_string().contains("kserve-0.20"));
     }

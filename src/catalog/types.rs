@@ -33,6 +33,12 @@ pub struct Set {
     /// Where and how it was tried.
     #[serde(default)]
     pub tried: String,
+    /// No real cluster has seen it: `plan` and `up` say so.
+    #[serde(default)]
+    pub untested: bool,
+    /// Profiles that it can do; empty: all.
+    #[serde(default)]
+    pub profiles: Vec<String>,
     /// The Kubernetes versions it works on.
     pub kubernetes: KubernetesRange,
     /// Component → version.
@@ -138,6 +144,9 @@ pub struct Component {
     pub needs: Vec<String>,
     /// Profiles it belongs to.
     pub profiles: Vec<String>,
+    /// It is there for one way to Knative's routes only: `istio`, `kourier`.
+    #[serde(default)]
+    pub network: Option<String>,
     /// Known versions.
     pub versions: Vec<ComponentVersion>,
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Profile, Selection, SetVersion, TableOutput};
+use super::{Network, Profile, Selection, SetVersion, TableOutput};
 
 /// `quickstart bundle …`.
 #[derive(Clone, Debug, Subcommand)]
@@ -31,7 +31,7 @@ pub enum BundleCommand {
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct BundleCreate {
     /// What goes in: a JSON specification instead of the plan
-    #[arg(long, value_name = "SPEC", conflicts_with_all = ["platform", "profile", "set", "with", "without_demo", "with_runtimes", "model"])]
+    #[arg(long, value_name = "SPEC", conflicts_with_all = ["platform", "profile", "ingress", "set", "with", "without_demo", "with_runtimes", "model"])]
     pub from: Option<PathBuf>,
     /// With --from: read its images from registries, not from the engine
     #[arg(long, requires = "from")]
@@ -45,8 +45,11 @@ pub struct BundleCreate {
     /// How KServe deploys models [env: QUICKSTART_PROFILE] [default: serverless]
     #[arg(long, value_enum, value_name = "PROFILE")]
     pub profile: Option<Profile>,
-    /// Another version of a component; can be given several times
-    #[arg(long, value_name = "COMPONENT=VERSION")]
+    /// Profile serverless: what carries requests to Knative's routes [default: istio]
+    #[arg(long, value_enum, value_name = "NETWORK")]
+    pub ingress: Option<Network>,
+    /// A version set by its name, or another version of one component; can be given several times
+    #[arg(long, value_name = "NAME|COMPONENT=VERSION")]
     pub set: Vec<SetVersion>,
     /// Also these add-ons [env: QUICKSTART_WITH]
     #[arg(long, value_name = "NAME[,NAME…]", value_delimiter = ',')]
@@ -73,6 +76,7 @@ impl BundleCreate {
     pub(super) fn selection(&self) -> Selection {
         Selection {
             profile: self.profile,
+            ingress: self.ingress,
             set: self.set.clone(),
             with: self.with.clone(),
             without_demo: self.without_demo,

@@ -44,9 +44,9 @@ pub struct DoctorRoute {
     /// The InferenceService
     #[arg(value_name = "INFERENCESERVICE")]
     pub service: String,
-    /// Its namespace
-    #[arg(short, long, value_name = "NS", default_value = "kserve-test")]
-    pub namespace: String,
+    /// Its namespace [default: the demo's, kserve-test]
+    #[arg(short, long, value_name = "NS")]
+    pub namespace: Option<String>,
     /// Form of the answer
     #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     pub output: TableOutput,

@@ -32,6 +32,33 @@ impl fmt::Display for Profile {
     }
 }
 
+/// What carries requests to Knative's routes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// Istio with net-istio
+    #[default]
+    Istio,
+    /// Kourier, which is lighter and serves Knative only
+    Kourier,
+}
+
+impl Network {
+    /// As the catalog and the command line write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Istio => "istio",
+            Self::Kourier => "kourier",
+        }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// The prediction protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Protocol {

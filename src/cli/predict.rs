@@ -12,9 +12,9 @@ pub struct Predict {
     /// The InferenceService
     #[arg(value_name = "INFERENCESERVICE", default_value = "sklearn-iris")]
     pub service: String,
-    /// Its namespace
-    #[arg(short, long, value_name = "NS", default_value = "kserve-test")]
-    pub namespace: String,
+    /// Its namespace [default: the demo's, kserve-test]
+    #[arg(short, long, value_name = "NS")]
+    pub namespace: Option<String>,
     /// The request's body as JSON; `-` reads it from stdin [default: two rows of the iris data]
     #[arg(long, visible_alias = "file", value_name = "FILE")]
     pub input: Option<PathBuf>,

@@ -57,7 +57,7 @@ fn every_verb_has_its_defaults() {
     assert!(matches!(typed("quickstart down").verb, Verb::Down(down) if !down.all && !down.purge && down.output == EventsOutput::Auto));
     assert!(matches!(typed("quickstart status").verb, Verb::Status(status) if status.output == TableOutput::Table && !status.probe));
     let Verb::Predict(predict) = typed("quickstart predict").verb else { panic!() };
-    assert_eq!((predict.service.as_str(), predict.namespace.as_str()), ("sklearn-iris", "kserve-test"));
+    assert_eq!((predict.service.as_str(), predict.namespace.as_deref()), ("sklearn-iris", None));
     let Verb::Forward(ForwardCommand::Run(run)) = typed("quickstart forward run").verb else { panic!() };
     assert_eq!((run.port, run.service.to_string().as_str()), (0, "istio-system/istio-ingressgateway:80"));
     let Verb::Bundle(BundleCommand::Create(create)) = typed("quickstart bundle create --from s.json o.tar").verb else { panic!() };

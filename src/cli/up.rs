@@ -4,7 +4,7 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use clap::Args;
 
-use super::{EventsOutput, Forward, Profile, duration::parse_duration};
+use super::{EventsOutput, Forward, Network, Profile, duration::parse_duration};
 
 /// `quickstart up`.
 #[derive(Args, Clone, Debug)]
@@ -34,6 +34,9 @@ pub struct Selection {
     /// How KServe deploys models [env: QUICKSTART_PROFILE] [default: serverless]
     #[arg(long, value_enum, value_name = "PROFILE")]
     pub profile: Option<Profile>,
+    /// Profile serverless: what carries requests to Knative's routes; kourier was not tried on a real cluster [default: istio]
+    #[arg(long, value_enum, value_name = "NETWORK")]
+    pub ingress: Option<Network>,
     /// Take everything from this bundle: a file, or oci://REGISTRY/NAME:TAG [env: QUICKSTART_BUNDLE]
     #[arg(long, value_name = "FILE")]
     pub bundle: Option<PathBuf>,
@@ -46,8 +49,8 @@ pub struct Selection {
     /// Where the ingress listens on 127.0.0.1 [env: QUICKSTART_PORT] [default: 8080, or the next free one]
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
-    /// Another version of a component; can be given several times
-    #[arg(long, value_name = "COMPONENT=VERSION")]
+    /// A version set by its name, or another version of one component; can be given several times
+    #[arg(long, value_name = "NAME|COMPONENT=VERSION")]
     pub set: Vec<SetVersion>,
     /// Add-ons: metrics-server, prometheus, hardening, local-storage; can be given several times [env: QUICKSTART_WITH]
     #[arg(long, value_name = "NAME[,NAME…]", value_delimiter = ',')]
@@ -78,7 +81,7 @@ pub struct Selection {
     pub node_image: Option<String>,
 }
 
-/// `COMPONENT=VERSION`, the version without a leading `v`.
+/// `COMPONENT=VERSION`, the version without a leading `v`; or the name of a set, as `set=NAME`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetVersion {
     /// Such as `kserve`.
@@ -86,6 +89,9 @@ pub struct SetVersion {
     /// Such as `0.20.0`.
     pub version: String,
 }
+
+/// What stands in the place of the component where a whole set is named.
+const SET: &str = "set";
 
 impl FromStr for SetVersion {
     type Err = String;
@@ -95,12 +101,18 @@ impl FromStr for SetVersion {
             Some((component, version)) if !component.is_empty() && !version.is_empty() => {
                 Ok(Self { component: component.to_owned(), version: version.to_owned() })
             }
-            _ => Err("write COMPONENT=VERSION, such as kserve=0.20.0".to_owned()),
+            None if text.contains(|c: char| c.is_ascii_digit()) => Ok(Self { component: SET.to_owned(), version: text.trim().to_owned() }),
+            _ => Err("write COMPONENT=VERSION, such as kserve=0.20.0, or a set's name, such as kserve-0.20".to_owned()),
         }
     }
 }
 
 impl SetVersion {
+    /// Is it a set's name?
+    pub fn is_named(&self) -> bool {
+        self.component == SET
+    }
+
     /// The same from a file, where component and version come apart.
     pub fn new(component: &str, version: &str) -> Self {
         Self { component: component.trim().to_owned(), version: bare_version(version).to_owned() }

@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_saphyr::{Error as YamlError, Location, Spanned};
 
-use super::{ClusterName, ConfigError, Ingress, Profile, Resources, nearest, resources};
+use super::{ClusterName, ConfigError, Ingress, Network, Profile, Resources, Serving, nearest, resources, serving};
 use crate::cli::{SetVersion, parse_duration};
 
 /// Taken from the current folder where `--config` is not given.
@@ -22,6 +22,8 @@ pub struct ConfigFile {
     pub name: Option<ClusterName>,
     /// `profile`.
     pub profile: Option<Profile>,
+    /// `ingress`.
+    pub network: Option<Network>,
     /// `port`.
     pub port: Option<u16>,
     /// `versions`: component → version without `v`.
@@ -48,6 +50,8 @@ pub struct ConfigFile {
     pub keep_images: Option<bool>,
     /// `forward`.
     pub forward: Option<Ingress>,
+    /// `domain`, `namespace`, `ingressClass`, `storage`, `kserve`.
+    pub serving: Serving,
     /// `resources`.
     pub resources: Vec<Resources>,
     /// `patches`.
@@ -79,6 +83,7 @@ pub struct Change {
 struct Raw {
     name: Option<Spanned<String>>,
     profile: Option<Profile>,
+    ingress: Option<Network>,
     port: Option<Spanned<u16>>,
     versions: Option<BTreeMap<String, Spanned<String>>>,
     set: Option<String>,
@@ -92,6 +97,12 @@ struct Raw {
     keep_context: Option<bool>,
     keep_images: Option<bool>,
     forward: Option<Ingress>,
+    domain: Option<Spanned<String>>,
+    namespace: Option<Spanned<String>>,
+    ingress_class: Option<Spanned<String>>,
+    storage: Option<serving::WrittenStorage>,
+    #[serde(default)]
+    kserve: BTreeMap<String, Spanned<serde_json::Map<String, serde_json::Value>>>,
     #[serde(default)]
     resources: resources::All,
     #[serde(default)]
@@ -143,9 +154,17 @@ impl ConfigFile {
             }
             versions.insert(set.component, set.version);
         }
+        let serving = serving::Written {
+            domain: raw.domain,
+            namespace: raw.namespace,
+            ingress_class: raw.ingress_class,
+            storage: raw.storage,
+            kserve: raw.kserve,
+        };
         Ok(Self {
             name: name.transpose()?,
             profile: raw.profile,
+            network: raw.ingress,
             port: port.transpose()?,
             versions,
             set: raw.set,
@@ -159,6 +178,9 @@ impl ConfigFile {
             keep_context: raw.keep_context,
             keep_images: raw.keep_images,
             forward: raw.forward,
+            serving: serving.read().map_err(|(location, message)| {
+                reader.at(location, message, Some("docs/configuration.md has an example of each key".to_owned()))
+            })?,
             resources: resources::read(raw.resources, |location| reader.place(location)).map_err(|(location, message)| {
                 reader.at(location, message, Some("write cpu as 500m or 2, memory as 256Mi or 1Gi".to_owned()))
             })?,
@@ -291,7 +313,7 @@ mod tests {
     fn an_unknown_key_has_its_place_and_a_guess() {
         let failure = refused("name: a\nprot: 80\n");
         assert_eq!(failure.what, "q.yaml:2:1: unknown key `prot`");
-        assert!(failure.hint.unwrap().starts_with("did you mean `port`? known keys: name, profile, port"));
+        assert!(failure.hint.unwrap().starts_with("did you mean `port`? known keys: name, profile, ingress, port"));
         let failure = refused("node:\n  img: a\n");
         assert_eq!(failure.what, "q.yaml:2:3: unknown key `img`");
         assert!(!refused("colour: red").hint.unwrap().contains("did you mean"));

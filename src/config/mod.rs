@@ -12,6 +12,7 @@ mod nearby;
 mod paths;
 mod resources;
 mod schema;
+mod serving;
 mod settings;
 
 pub use environment::{Environment, Proxies};
@@ -24,6 +25,7 @@ pub use nearby::Nearby;
 pub use paths::{ClusterPaths, Paths};
 pub use resources::Resources;
 pub use schema::SCHEMA;
+pub use serving::{Serving, Storage};
 pub use settings::{Origin, OwnManifest, Settings, Source};
 
-pub use crate::cli::Profile;
+pub use crate::cli::{Network, Profile};

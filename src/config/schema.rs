@@ -33,10 +33,13 @@ mod tests {
         let schema = schema();
         assert_eq!(keys(&schema), known("unheard: 1"));
         assert_eq!(keys(&schema["properties"]["node"]), known("node: {unheard: 1}"));
+        assert_eq!(keys(&schema["properties"]["storage"]), known("storage: {unheard: 1}"));
         let container = &schema["properties"]["resources"]["additionalProperties"]["additionalProperties"];
         assert_eq!(keys(container), known("resources: {a: {b: {unheard: 1}}}"));
         assert_eq!(keys(&schema["properties"]["patches"]["items"]), known("patches: [{unheard: 1}]"));
-        for place in [&schema, container, &schema["properties"]["node"], &schema["properties"]["patches"]["items"]] {
+        for place in
+            [&schema, container, &schema["properties"]["storage"], &schema["properties"]["node"], &schema["properties"]["patches"]["items"]]
+        {
             assert_eq!(place["additionalProperties"], false, "what the reader refuses, the schema refuses");
             assert!(place["properties"].as_object().unwrap().values().all(|key| key["description"].is_string()));
         }

@@ -9,7 +9,9 @@ use std::{
 
 use serde::{Serialize, Serializer};
 
-use super::{Change, ClusterName, ConfigError, ConfigFile, DEFAULT_FILE, Environment, Ingress, Paths, Profile, Resources, nearest};
+use super::{
+    Change, ClusterName, ConfigError, ConfigFile, DEFAULT_FILE, Environment, Ingress, Network, Paths, Profile, Resources, Serving, nearest,
+};
 use crate::cli::{Cli, Span, Verb, parse_duration};
 
 /// What is meant.
@@ -20,6 +22,8 @@ pub struct Settings {
     pub name: ClusterName,
     /// How KServe deploys models.
     pub profile: Profile,
+    /// What carries requests to Knative's routes.
+    pub network: Network,
     /// Component → version, where one was asked for; the catalog decides whether there is such a thing.
     pub versions: BTreeMap<String, String>,
     /// The version set that was asked for.
@@ -52,6 +56,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// Run programs whose checksum is not known.
     pub accept_unpinned: bool,
+    /// How models are served.
+    pub serving: Serving,
     /// What single containers ask for and may take.
     pub resources: Vec<Resources>,
     /// Changes of objects, after all of ours.
@@ -96,8 +102,8 @@ pub enum Source {
     Environment(String),
     /// `file PATH`.
     File(PathBuf),
-    /// `the cluster that is there`.
-    Cluster,
+    /// Something else that was said: `the cluster that is there`, `set kserve-0.10`.
+    Implied(String),
     /// `default`.
     Default,
 }
@@ -108,7 +114,7 @@ impl fmt::Display for Source {
             Self::Flag => f.write_str("flag"),
             Self::Environment(variable) => write!(f, "environment {variable}"),
             Self::File(path) => write!(f, "file {}", path.display()),
-            Self::Cluster => f.write_str("the cluster that is there"),
+            Self::Implied(by) => f.write_str(by),
             Self::Default => f.write_str("default"),
         }
     }
@@ -144,7 +150,9 @@ impl Settings {
             file.name,
         );
         let profile = layers.value("profile", flags.profile, layers.read("QUICKSTART_PROFILE", profile)?, file.profile);
-        let set = layers.value("set", None, layers.read("QUICKSTART_SET", |text| Ok(text.to_owned()))?, file.set);
+        let network = layers.value("ingress", flags.ingress, None, file.network);
+        let named = flags.set.iter().find(|set| set.is_named()).map(|set| set.version.clone());
+        let set = layers.value("set", named, layers.read("QUICKSTART_SET", |text| Ok(text.to_owned()))?, file.set);
         let with = layers.value(
             "with",
             (!flags.with.is_empty()).then(|| List::new(&flags.with)),
@@ -152,7 +160,8 @@ impl Settings {
             file.with.map(List::new),
         );
         let mut versions = BTreeMap::new();
-        let asked: BTreeMap<&str, &str> = flags.set.iter().map(|set| (set.component.as_str(), set.version.as_str())).collect();
+        let single = flags.set.iter().filter(|set| !set.is_named());
+        let asked: BTreeMap<&str, &str> = single.map(|set| (set.component.as_str(), set.version.as_str())).collect();
         let written: BTreeMap<&str, &str> =
             file.versions.iter().map(|(component, version)| (component.as_str(), version.as_str())).collect();
         for component in asked.keys().chain(written.keys()) {
@@ -196,6 +205,7 @@ impl Settings {
         let port_explicit = port.is_some();
         let name = layers.or("name", name, ClusterName::default());
         let profile = layers.or("profile", profile, Profile::default());
+        let network = network.unwrap_or_default();
         let port = layers.or("port", port, Self::PORT);
         let prefetch = layers.or("prefetch", prefetch, true);
         let demo = layers.or("demo", demo, true);
@@ -204,6 +214,9 @@ impl Settings {
         let keep_images = layers.or("keepImages", keep_images, true);
         let Span(timeout) = layers.or("timeout", timeout, Span(Self::TIMEOUT));
         let accept_unpinned = layers.or("acceptUnpinned", accept_unpinned, false);
+        for (key, value) in file.serving.lines() {
+            layers.value(&key, None, None, Some(value));
+        }
         for resources in &file.resources {
             layers.value(&format!("resources.{}", resources.component), None, None, Some(resources.to_string()));
         }
@@ -222,6 +235,7 @@ impl Settings {
         Ok(Self {
             name,
             profile,
+            network,
             versions,
             set,
             with: with.unwrap_or_default().0,
@@ -238,6 +252,7 @@ impl Settings {
             keep_images,
             timeout,
             accept_unpinned,
+            serving: file.serving,
             resources: file.resources,
             patches: file.patches,
             manifests,
@@ -247,12 +262,12 @@ impl Settings {
         })
     }
 
-    /// Nobody said which profile: that of the cluster that is there.
-    pub fn stay_with(&mut self, profile: Profile) {
+    /// Nobody said which profile: it follows from something else.
+    pub fn follow(&mut self, profile: Profile, by: &str) {
         if self.profile != profile && self.source("profile") == Some(&Source::Default) {
             self.profile = profile;
             for origin in self.origins.iter_mut().filter(|origin| origin.key == "profile") {
-                (origin.value, origin.source) = (profile.to_string(), Source::Cluster);
+                (origin.value, origin.source) = (profile.to_string(), Source::Implied(by.to_owned()));
             }
         }
     }
@@ -320,9 +335,10 @@ impl Layers<'_> {
 
     /// In the order of the fields, whatever order they were asked in.
     fn sorted(mut self) -> Vec<Origin> {
-        const ORDER: [&str; 18] = [
+        const ORDER: [&str; 24] = [
             "name",
             "profile",
+            "ingress",
             "set",
             "with",
             "versions",
@@ -337,6 +353,11 @@ impl Layers<'_> {
             "keepContext",
             "keepImages",
             "timeout",
+            "domain",
+            "namespace",
+            "ingressClass",
+            "storage",
+            "kserve",
             "resources",
             "patches",
         ];

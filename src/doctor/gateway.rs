@@ -1,10 +1,18 @@
-//! The address of istio-ingressgateway.
+//! The address of the gateway's Service.
 
 use serde_json::Value;
 
 use super::check::CheckResult;
 use super::webhooks::text;
+use crate::config::Network;
+use crate::forward::Service;
 use crate::gateway::balanced;
+
+/// Where the Service is.
+pub(super) fn service(network: Network) -> String {
+    let Service { namespace, name, .. } = Service::ingress_of(network);
+    format!("/api/v1/namespaces/{namespace}/services/{name}")
+}
 
 /// `ours`: a kind cluster of ours, whose gateway kind maps to a port of localhost. No check where there is no Service.
 pub(super) fn address(service: Option<&Value>, ours: bool, port: Option<u16>) -> Option<CheckResult> {

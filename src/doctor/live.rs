@@ -58,11 +58,12 @@ fn failed(failure: Failure) -> Live {
 }
 
 async fn answers(cluster: &Cluster, version: String, state: &State, paths: &ClusterPaths, catalog: &Catalog) -> Live {
+    let service = gateway::service(state.network());
     let (status, webhooks, certificates, gateway, kubeconfig) = tokio::join!(
         gather(Some(cluster), state, crate::forward::list(paths), catalog, false),
         webhooks(cluster),
         cluster.list("/apis/cert-manager.io/v1/certificates", ""),
-        cluster.find(SERVICE),
+        cluster.find(&service),
         fs_err::tokio::read_to_string(&paths.kubeconfig),
     );
     Live {

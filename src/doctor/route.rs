@@ -50,6 +50,8 @@ pub(super) struct Facts {
     pub(super) unready: Option<(Option<String>, String, Option<String>)>,
     /// Without Knative.
     pub(super) raw: bool,
+    /// Kourier goes by Knative's Ingress, and nobody makes VirtualServices.
+    pub(super) kourier: bool,
     /// Domains that the cluster serves to the outside; empty: nothing says.
     pub(super) domains: Vec<String>,
     /// The gateway's port of 127.0.0.1, and what asking there gave; `None`: none is mapped.
@@ -117,7 +119,9 @@ fn walk(facts: &Facts, hops: &mut Vec<CheckResult>) -> Result<(), Stop> {
         push(hop)?;
         backend
     } else {
-        push(virtual_service(facts, host))?;
+        if !facts.kourier {
+            push(virtual_service(facts, host))?;
+        }
         let (hop, backend) = knative_route(facts);
         push(hop)?;
         backend
@@ -218,7 +222,7 @@ fn knative_route(facts: &Facts) -> (CheckResult, String) {
         let named = strings(service, "/spec/hosts");
         hosts.iter().any(|host| named.contains(host))
     });
-    if !routed {
+    if !routed && !facts.kourier {
         let hint = "net-istio makes it: `kubectl -n knative-serving logs deploy/net-istio-controller`; `kubectl -n knative-serving rollout restart deploy/net-istio-controller` makes it look again";
         return failed(format!("no VirtualService carries the hosts of Ingress {entry}"), hint.into());
     }

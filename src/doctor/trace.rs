@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::route::{Facts, Route, route};
 use crate::catalog::RestMap;
 use crate::cluster::{Cluster, ClusterError};
+use crate::config::Network;
 use crate::error::{Exit, Failure};
 use crate::gateway;
 use crate::health::{World, ask, pods};
@@ -50,6 +51,7 @@ pub async fn trace(cluster: &Cluster, state: &State, namespace: &str, name: &str
         service,
         unready: unready(verdict),
         raw,
+        kourier: state.network() == Network::Kourier,
         domains: domains?,
         gateway,
         virtual_services: virtual_services?,

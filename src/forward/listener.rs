@@ -60,7 +60,7 @@ impl Tunnel {
         let room = Arc::new(Semaphore::new(SESSIONS));
         let mut beside = tokio::task::JoinSet::new();
         beside.spawn(keeper::keep(Arc::clone(&self.pool)));
-        if *self.pool.finder.service() == Service::ingress() {
+        if self.pool.finder.service().is_ingress() {
             beside.spawn(keeper::look_through(Arc::clone(&self.pool), Arc::clone(&own), self.port()));
         }
         loop {

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::ForwardError;
 use crate::cluster::Cluster;
+use crate::config::Network;
 use crate::health::{rollout::condition, selector};
 
 /// A port of a Service.
@@ -28,9 +29,22 @@ impl Service {
         Self { namespace: "istio-system".into(), name: "istio-ingressgateway".into(), port: 80 }
     }
 
+    /// The same on a cluster with this way to Knative's routes.
+    pub fn ingress_of(network: Network) -> Self {
+        match network {
+            Network::Istio => Self::ingress(),
+            Network::Kourier => Self { namespace: "kourier-system".into(), name: "kourier".into(), port: 80 },
+        }
+    }
+
+    /// Do predictions go through it?
+    pub fn is_ingress(&self) -> bool {
+        [Network::Istio, Network::Kourier].into_iter().any(|network| *self == Self::ingress_of(network))
+    }
+
     /// What its files' names have after `forward`: nothing for the ingress. Names of Kubernetes have no underscore.
     pub fn suffix(&self) -> String {
-        if *self == Self::ingress() { String::new() } else { format!("-{}_{}_{}", self.namespace, self.name, self.port) }
+        if self.is_ingress() { String::new() } else { format!("-{}_{}_{}", self.namespace, self.name, self.port) }
     }
 }
 

@@ -80,7 +80,7 @@ pub async fn gather(request: &Request<'_>, out: Out) -> Result<Packed, LogsError
         staging.within("versions.json", ENGINE, versions(&staging, request, &engine, &cluster)),
         staging.within("doctor.json", DOCTOR, doctor(&staging, request)),
         staging.within("status.json", STATUS, ask_status(&staging, request, &state, &cluster)),
-        staging.within("cluster (some of its parts)", CLUSTER, of_cluster(&staging, request, &cluster)),
+        staging.within("cluster (some of its parts)", CLUSTER, of_cluster(&staging, request, &state, &cluster)),
         of_nodes(&staging, request, &state, &engine),
     );
     let missing = staging.all_missing();
@@ -218,9 +218,15 @@ async fn ask_status(
     }
 }
 
-async fn of_cluster(staging: &Staging, request: &Request<'_>, cluster: &Result<(Cluster, String), Failure>) {
+async fn of_cluster(
+    staging: &Staging,
+    request: &Request<'_>,
+    state: &Result<Option<State>, Failure>,
+    cluster: &Result<(Cluster, String), Failure>,
+) {
     let mut namespaces: Vec<String> = request.catalog.components.iter().map(|component| component.namespace.clone()).collect();
     namespaces.extend(NAMESPACES.iter().map(|name| (*name).to_owned()));
+    namespaces.extend(state.as_ref().ok().and_then(Option::as_ref).map(|state| state.namespace().to_owned()));
     namespaces.sort();
     namespaces.dedup();
     match cluster {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::marks::{Mark, Marks};
-use super::{MANAGED_BY, Plan, Wave, component_waves, foundation, resources};
+use super::{MANAGED_BY, Plan, PlannedComponent, Wave, component_waves, foundation, resources, serving};
 use crate::catalog::{CatalogError, Object, RestMap, embedded, patch, patch_text, yaml};
 
 /// Manifest texts by component and file name.
@@ -120,14 +120,16 @@ pub fn assemble(plan: &Plan, texts: &Texts) -> Result<Assembled, CatalogError> {
             marks.look("the bundle", &change.reason, &objects);
         }
         let mut told = |id: &str, reason: &str, now: &[Object]| marks.look(&format!("overlay {id}"), reason, now);
-        embedded::overlays(&component.name)?.apply_telling(&mut objects, plan.is_local(), &mut told)?;
-        adjust(plan, &component.name, &mut objects)?;
+        embedded::overlays(&component.name)?.apply_telling(&mut objects, &component.version, plan.is_local(), &mut told)?;
+        adjust(plan, component, &mut objects)?;
         let reason = match (plan.profile.as_str(), plan.component("prometheus")) {
             ("raw", _) => "what profile raw needs",
             (_, Some(_)) => "tags of these registries are not to be resolved; metrics that Prometheus can read",
             _ => "tags of these registries are not to be resolved",
         };
         marks.look("the plan", reason, &objects);
+        serving::put(plan, component, &mut objects)?;
+        marks.look("your configuration file", "how models are served", &objects);
         resources::put(plan, &component.name, &mut objects)?;
         marks.look("your configuration file", "its resources", &objects);
         change(plan, &component.name, &mut objects)?;
@@ -165,7 +167,7 @@ fn own(plan: &Plan) -> Result<Vec<Object>, CatalogError> {
 }
 
 /// What depends on the run, not on the component: registries of the bundle, what the profile needs.
-fn adjust(plan: &Plan, component: &str, objects: &mut Vec<Object>) -> Result<(), CatalogError> {
+fn adjust(plan: &Plan, component: &PlannedComponent, objects: &mut Vec<Object>) -> Result<(), CatalogError> {
     let raw = plan.profile == "raw";
     // Since Serving 1.19 nobody exports metrics until told so (`none` is the default of both keys).
     let watched = plan.component("prometheus").is_some();
@@ -186,26 +188,39 @@ fn adjust(plan: &Plan, component: &str, objects: &mut Vec<Object>) -> Result<(),
             patch(object, &json!({"data": {"metrics-protocol": "prometheus", "request-metrics-protocol": "prometheus"}}))?;
         }
         if raw && object.name == "inferenceservice-config" {
-            patch_text(object, "/data/deploy", &json!({"defaultDeploymentMode": "Standard"}))?;
-            let by_istio = json!({"ingressClassName": "istio", "enableGatewayApi": false, "disableIngressCreation": false});
+            // Named Standard since 0.16, which takes the older name too (`ParseDeploymentMode`); the older ones know no other.
+            let older = component.is_before(0, 16);
+            let mode = if older { "RawDeployment" } else { "Standard" };
+            patch_text(object, "/data/deploy", &json!({"defaultDeploymentMode": mode}))?;
+            let mut by_istio = json!({"ingressClassName": "istio", "enableGatewayApi": false, "disableIngressCreation": false});
+            if component.is_before(0, 15) {
+                by_istio = json!({"ingressClassName": "istio"});
+            }
             patch_text(object, "/data/ingress", &by_istio)?;
         }
     }
-    // KServe decides at its start which kinds it watches and remembers which are served (`SetupWithManager`, `IsCrdAvailable` in 0.20), so
-    // the same pod cannot serve both profiles: another template means another pod.
-    if raw && component == "kserve" {
-        let note = json!({"spec": {"template": {"metadata": {"annotations": {"quickstart.kserve.io/profile": plan.profile}}}}});
-        for object in objects.iter_mut().filter(|object| object.gvk.kind == "Deployment") {
-            patch(object, &note)?;
-        }
+    if plan.component("kourier").is_some() {
+        kourier(objects)?;
     }
     // Without a Gateway or an Ingress Envoy opens no port, and a cluster without models would look broken; one of ours makes it say 404.
-    if raw && component == "istio" {
+    if raw && component.name == "istio" {
         let server = json!({"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]});
         let gateway = json!({"apiVersion": "networking.istio.io/v1beta1", "kind": "Gateway",
             "metadata": {"name": "quickstart", "namespace": "istio-system"},
             "spec": {"selector": {"istio": "ingressgateway"}, "servers": [server]}});
         objects.push(Object::new(gateway, "the raw profile's Gateway")?);
+    }
+    Ok(())
+}
+
+/// KServe's own scripts for Kourier write just these two (`KSERVE_CUSTOM_ISVC_CONFIGS` of its CI job test-kourier, 0.20).
+fn kourier(objects: &mut [Object]) -> Result<(), CatalogError> {
+    for object in objects.iter_mut().filter(|object| object.gvk.kind == "ConfigMap") {
+        match object.name.as_str() {
+            "config-network" => patch(object, &json!({"data": {"ingress-class": "kourier.ingress.networking.knative.dev"}}))?,
+            "inferenceservice-config" => patch_text(object, "/data/ingress", &json!({"disableIstioVirtualHost": true}))?,
+            _ => {}
+        }
     }
     Ok(())
 }
@@ -241,7 +256,8 @@ fn demo(plan: &Plan) -> Result<Vec<Object>, CatalogError> {
         (false, _) => (embedded::SAMPLE_ONLINE, "samples/sklearn-iris.yaml"),
     };
     let documents = yaml::documents(text, place, &crate::catalog::Filter::default(), &crate::catalog::Filter::default())?;
-    let mut objects: Vec<Object> = documents.into_iter().map(|document: Value| Object::new(document, place)).collect::<Result<_, _>>()?;
+    let namespaced = |document| Object::new(in_namespace(document, &demo.namespace), place);
+    let mut objects: Vec<Object> = documents.into_iter().map(namespaced).collect::<Result<_, _>>()?;
     let images = plan.components.iter().flat_map(|component| &component.images);
     let server = images.map(|image| image.reference.as_str()).find(|reference| reference.contains("/sklearnserver:"));
     // Only the demo that names its server itself has containers.
@@ -250,4 +266,19 @@ fn demo(plan: &Plan) -> Result<Vec<Object>, CatalogError> {
         patch(object, &json!({"spec": {"predictor": {"containers": [{"name": "kserve-container", "image": image}]}}}))?;
     }
     Ok(objects)
+}
+
+/// The samples are written for the ordinary namespace.
+fn in_namespace(mut document: Value, namespace: &str) -> Value {
+    for pointer in ["/metadata/namespace", "/spec/claimRef/namespace"] {
+        if let Some(slot) = document.pointer_mut(pointer) {
+            *slot = json!(namespace);
+        }
+    }
+    if document.get("kind").and_then(Value::as_str) == Some("Namespace")
+        && let Some(slot) = document.pointer_mut("/metadata/name")
+    {
+        *slot = json!(namespace);
+    }
+    document
 }

@@ -7,33 +7,35 @@ use serde_json::{Value, json};
 use super::checks::{addon, rollout, webhooks};
 use super::pulls::{PulledGroup, pulls};
 use super::stage::{Demo, Plan, PlannedBundle, PlannedComponent, PlannedFile, PlannedImage, Stage, Target};
-use super::{Check, Probe, StageId, existing, graph, host};
+use super::{Check, Names, Probe, StageId, existing, graph, host};
 use crate::bundle::{GROUPS, Index};
-use crate::catalog::{Catalog, CatalogError, Choice, embedded};
-use crate::config::{Change, Ingress, Resources, Settings};
+use crate::catalog::{Catalog, CatalogError, Choice, KubernetesRange, Set, embedded};
+use crate::config::{Change, Ingress, Network, Profile, Resources, Serving, Settings};
 
 /// The node port that kind's mapping and the overlay of istio-ingressgateway agree on.
 pub const GATEWAY_NODE_PORT: u16 = 31080;
 /// Registries whose tags Knative must not resolve: its own defaults (the key replaces them: KServe's own script loses the first three) and Docker Hub.
 const SKIP_DEFAULT: &[&str] = &["kind.local", "ko.local", "dev.local", "index.docker.io", "docker.io"];
-/// Namespace and name of the demo.
-pub const DEMO: (&str, &str) = ("kserve-test", "sklearn-iris");
+/// Namespace and name of the demo, where the configuration file names no other namespace.
+pub const DEMO: (&str, &str) = (Serving::NAMESPACE, "sklearn-iris");
 const MINUTE: u64 = 60;
 /// Seconds for a group to be pulled; time in which its bytes arrive is not among them.
 const PULL: u64 = 60 * MINUTE;
 
 /// Makes the plan.
 pub fn build(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>) -> Result<Plan, CatalogError> {
-    let profile = settings.profile.to_string();
     let set_name = settings.set.as_deref().or(bundle.map(|index| index.set.as_str()));
     let set = catalog.set(set_name)?;
-    let mut choices = catalog.choose(set, &settings.versions, &profile)?;
+    let settings = &able(settings, set)?;
+    let profile = settings.profile.to_string();
+    let mut choices = catalog.choose(set, &settings.versions, &profile, settings.network.as_str())?;
     choices.extend(catalog.addons(&settings.with, &settings.versions, &profile)?);
-    let target = target(settings, catalog, &choices, bundle, set.kubernetes.default.as_deref())?;
+    ways(settings, set, &choices)?;
+    let target = target(settings, catalog, &choices, bundle, set)?;
     let components: Vec<PlannedComponent> = choices.iter().map(|choice| component(choice, bundle)).collect();
     let changes = changes(settings, &components)?;
     let resources = resources(settings, &components)?;
-    let demo = settings.demo.then(|| demo(&profile, bundle));
+    let demo = settings.demo.then(|| demo(settings, bundle));
     let ingress_port = match (&target, settings.forward) {
         (Target::Existing { .. }, Ingress::Mapped) => {
             let message = "--forward mapped needs a cluster that quickstart makes: with --on it is tunnel".into();
@@ -53,11 +55,13 @@ pub fn build(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>) -> 
         cluster: settings.name.to_string(),
         profile,
         set: set.name.clone(),
+        untested: set.untested.then(|| set.tried.clone()),
         target,
         manifest_bytes: components.iter().flat_map(|component| &component.files).map(|file| file.size).sum(),
         components,
         stages,
         patches: bundle.map(|index| index.patches.clone()).unwrap_or_default(),
+        serving: settings.serving.clone(),
         resources,
         changes,
         manifests: settings.manifests.clone(),
@@ -78,6 +82,33 @@ pub fn build(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>) -> 
         ingress_port,
         settings: settings.origins.clone(),
     })
+}
+
+/// A set that cannot do every profile takes its own where nobody asked for one.
+fn able(settings: &Settings, set: &Set) -> Result<Settings, CatalogError> {
+    let mut settings = settings.clone();
+    let able = |profile: Profile| set.profiles.is_empty() || set.profiles.iter().any(|known| known == profile.as_str());
+    if !able(settings.profile)
+        && let Some(own) = [Profile::Serverless, Profile::Raw].into_iter().find(|profile| able(*profile))
+    {
+        settings.follow(own, &format!("set {}", set.name));
+    }
+    if able(settings.profile) {
+        return Ok(settings);
+    }
+    let message = format!("it has no profile {} (it has {})", settings.profile, set.profiles.join(", "));
+    Err(CatalogError::Own { place: format!("version set {}", set.name), message })
+}
+
+/// Kourier knows Knative's Ingresses and no others, and is not in every set.
+fn ways(settings: &Settings, set: &Set, choices: &[Choice<'_>]) -> Result<(), CatalogError> {
+    let refused = |message: String| Err(CatalogError::Own { place: format!("--ingress {}", settings.network), message });
+    let has = |name: &str| choices.iter().any(|choice| choice.component.name == name);
+    match (settings.network, settings.profile) {
+        (Network::Kourier, Profile::Raw) => refused("it serves Knative only: profile raw needs istio".into()),
+        (Network::Kourier, Profile::Serverless) if !has("net-kourier") => refused(format!("version set {} has none", set.name)),
+        _ => Ok(()),
+    }
 }
 
 /// The configuration file's patches; one for a component that is not there is refused.
@@ -114,24 +145,24 @@ fn target(
     catalog: &Catalog,
     choices: &[Choice<'_>],
     bundle: Option<&Index>,
-    kubernetes: Option<&str>,
+    set: &Set,
 ) -> Result<Target, CatalogError> {
     if let Some(context) = &settings.on {
         return Ok(Target::Existing { context: context.clone(), kubernetes: existing::range(choices), adopted: Vec::new() });
     }
     let pinned = || {
         let kind = catalog.kind.versions.iter().find(|version| version.version == catalog.kind.default)?;
-        let node = kind.nodes.iter().find(|node| Some(node.kubernetes.as_str()) == kubernetes).or(kind.nodes.first())?;
+        let node = kind.nodes.iter().find(|node| Some(&node.kubernetes) == set.kubernetes.default.as_ref())?;
         Some((node.image.clone(), Some(node.kubernetes.clone())))
     };
     let bundled = || bundle.and_then(|index| index.node.as_ref()).map(|node| (node.reference.clone(), Some(node.kubernetes.clone())));
-    let (node_image, kubernetes) = settings
-        .node_image
-        .clone()
-        .map(|image| (image, None))
-        .or_else(bundled)
-        .or_else(pinned)
-        .ok_or_else(|| CatalogError::Object { place: "manifests/catalog.yaml".into(), message: "kind has no node image".into() })?;
+    let (node_image, kubernetes) =
+        settings.node_image.clone().map(|image| (image, None)).or_else(bundled).or_else(pinned).ok_or_else(|| {
+            let KubernetesRange { min, max, .. } = &set.kubernetes;
+            let range = if min == max { min.clone() } else { format!("{min} to {max}") };
+            let message = format!("it needs Kubernetes {range}, and no node image of that is known: name one with --node-image");
+            CatalogError::Own { place: format!("version set {}", set.name), message }
+        })?;
     Ok(Target::Kind { node_image, kubernetes, port: settings.port })
 }
 
@@ -188,13 +219,18 @@ fn component(choice: &Choice<'_>, bundle: Option<&Index>) -> PlannedComponent {
     }
 }
 
-fn demo(profile: &str, bundle: Option<&Index>) -> Demo {
-    let (namespace, name) = DEMO;
+fn demo(settings: &Settings, bundle: Option<&Index>) -> Demo {
+    let (namespace, name) = (settings.serving.namespace(), DEMO.1);
+    let names = Names {
+        profile: settings.profile.as_str(),
+        domain: settings.serving.domain(),
+        entry: Names::entry_of(settings.network == Network::Kourier),
+    };
     let input = serde_json::from_str(embedded::SAMPLE_INPUT).unwrap_or(Value::Null);
     Demo {
         namespace: namespace.into(),
         name: name.into(),
-        host: host(None, profile, namespace, name),
+        host: host(None, names, namespace, name),
         offline: bundle.is_some_and(|index| index.model.is_some()),
         input,
         expected: json!({"predictions": [1, 1]}),
@@ -285,11 +321,11 @@ fn stages(
         needs.extend(images_of(&component.name));
         let mut checks: Vec<Check> =
             component.deployments.iter().map(|name| rollout(&component.name, &component.namespace, name)).collect();
-        checks.extend(webhooks(&component.name));
+        checks.extend(webhooks(component));
         checks.extend(addon(&component.name));
         add(StageId::component(&component.name), &format!("{} {}", component.title, component.version), needs, checks, 8 * MINUTE);
     }
-    if let Some(port) = local_port.filter(|_| has("istio")) {
+    if let Some(port) = local_port.filter(|_| has("istio") || has("kourier")) {
         let check = Check {
             id: "ingress/gateway".into(),
             probe: Probe::GatewayAnswers { port },
@@ -297,8 +333,8 @@ fn stages(
             deadline: 2 * MINUTE,
         };
         // Without a Gateway object the gateway's pod is Ready and listens nowhere: net-istio brings the first one, without it we do.
-        let mut needs = vec![StageId::component("istio")];
-        needs.extend(has("net-istio").then(|| StageId::component("net-istio")));
+        let makers = ["istio", "kourier", "net-istio", "net-kourier"];
+        let needs = makers.into_iter().filter(|name| has(name)).map(StageId::component).collect();
         add(StageId::Ingress, "ingress on localhost", needs, vec![check], 3 * MINUTE);
     }
     if has("kserve") {
@@ -316,7 +352,7 @@ fn stages(
         needs.extend(
             components
                 .iter()
-                .filter(|component| component.name != "net-istio" && !component.addon)
+                .filter(|component| !component.name.starts_with("net-") && !component.addon)
                 .map(|component| StageId::component(&component.name)),
         );
         needs.extend(images_of("demo"));

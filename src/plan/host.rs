@@ -2,17 +2,34 @@
 
 use serde_json::Value;
 
-/// The domain that both profiles give to models: Knative's by our overlay of `config-domain`, KServe's own by `inferenceservice-config`.
-const DOMAIN: &str = "example.com";
+/// What decides about hosts. Both profiles get the same domain: Knative by `config-domain`, KServe itself by `inferenceservice-config`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Names<'a> {
+    /// `serverless` or `raw`.
+    pub profile: &'a str,
+    /// Without a leading dot.
+    pub domain: &'a str,
+    /// What follows the name with Knative: see [`Names::entry_of`].
+    pub entry: &'a str,
+}
+
+impl Names<'_> {
+    /// Without Istio's VirtualServices the host is that of the component which requests enter (`getHostBasedServiceUrl` of KServe 0.20 with
+    /// `disableIstioVirtualHost`).
+    pub const fn entry_of(kourier: bool) -> &'static str {
+        if kourier { "-predictor" } else { "" }
+    }
+}
 
 /// The host of an InferenceService: what its own status says where it says something, else the form of its mode.
 ///
 /// Knative's form is `NAME.NAMESPACE.DOMAIN`. Without Knative it is KServe's `domainTemplate`, `NAME-NAMESPACE.DOMAIN` as shipped (0.20).
-pub fn host(live: Option<&Value>, profile: &str, namespace: &str, name: &str) -> String {
+pub fn host(live: Option<&Value>, names: Names<'_>, namespace: &str, name: &str) -> String {
+    let domain = names.domain;
     match live.and_then(said_host) {
         Some(host) => host.to_owned(),
-        None if is_raw(live, profile) => format!("{name}-{namespace}.{DOMAIN}"),
-        None => format!("{name}.{namespace}.{DOMAIN}"),
+        None if is_raw(live, names.profile) => format!("{name}-{namespace}.{domain}"),
+        None => format!("{name}{}.{namespace}.{domain}", names.entry),
     }
 }
 
@@ -38,7 +55,7 @@ mod tests {
     /// The raw profile's demo was asked for under Knative's name: KServe's Ingress knows it by another one.
     #[test]
     fn the_status_decides_then_the_mode_then_the_profile() {
-        let of = |live: Option<Value>, profile| host(live.as_ref(), profile, "ns", "m");
+        let of = |live: Option<Value>, profile| host(live.as_ref(), Names { profile, domain: "example.com", entry: "" }, "ns", "m");
         assert_eq!(of(None, "serverless"), "m.ns.example.com");
         assert_eq!(of(None, "raw"), "m-ns.example.com");
         assert_eq!(of(Some(json!({"metadata": {}})), "raw"), "m-ns.example.com");

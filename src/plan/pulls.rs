@@ -62,7 +62,7 @@ mod tests {
 
     fn names(profile: &str, demo: bool) -> Vec<String> {
         let catalog = embedded::catalog().unwrap();
-        let choices = catalog.choose(catalog.set(None).unwrap(), &std::collections::BTreeMap::new(), profile).unwrap();
+        let choices = catalog.choose(catalog.set(None).unwrap(), &std::collections::BTreeMap::new(), profile, "istio").unwrap();
         pulls(&choices, None, demo).into_iter().map(|group| group.group).collect()
     }
 

@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Adopted, Check, PulledGroup, StageId};
+use super::{Adopted, Check, Names, PulledGroup, StageId};
 use crate::bundle::{KindSettings, Patch, Substitute};
 use crate::catalog::KubernetesRange;
-use crate::config::{Change, Ingress, Origin, OwnManifest, Resources};
+use crate::config::{Change, Ingress, Origin, OwnManifest, Resources, Serving};
 
 /// Everything that `up` would do. Made without I/O, clock or cluster.
 #[derive(Clone, Debug, Serialize)]
@@ -19,6 +19,9 @@ pub struct Plan {
     pub profile: String,
     /// Version set.
     pub set: String,
+    /// How little the set was tried, where no real cluster has seen it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub untested: Option<String>,
     /// Where.
     pub target: Target,
     /// What is installed, in catalog order.
@@ -27,6 +30,9 @@ pub struct Plan {
     pub stages: Vec<Stage>,
     /// Changes that only this bundle's stand-ins need.
     pub patches: Vec<Patch>,
+    /// How models are served, where the configuration file says it.
+    #[serde(skip_serializing_if = "Serving::is_default")]
+    pub serving: Serving,
     /// Resources of the configuration file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<Resources>,
@@ -106,6 +112,13 @@ pub struct PlannedComponent {
     pub files: Vec<PlannedFile>,
     /// Its images.
     pub images: Vec<PlannedImage>,
+}
+
+impl PlannedComponent {
+    /// Is it older than this minor version?
+    pub fn is_before(&self, major: u64, minor: u64) -> bool {
+        semver::Version::parse(&self.version).is_ok_and(|version| (version.major, version.minor) < (major, minor))
+    }
 }
 
 /// A manifest of the plan.
@@ -201,6 +214,11 @@ impl Plan {
     /// True for a cluster of ours: local overlays apply.
     pub fn is_local(&self) -> bool {
         matches!(self.target, Target::Kind { .. })
+    }
+
+    /// How its models are called.
+    pub fn names(&self) -> Names<'_> {
+        Names { profile: &self.profile, domain: self.serving.domain(), entry: Names::entry_of(self.component("kourier").is_some()) }
     }
 
     /// The local port of the gateway, where there is one.

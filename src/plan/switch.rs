@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Plan, host, is_raw, said_host};
+use super::{DEMO, Names, Plan, host, is_raw, said_host};
 
 /// The component that a serverless model cannot be without.
 const KNATIVE: &str = "knative";
@@ -87,15 +87,16 @@ impl Switched {
         let text = |pointer: &str| live.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
         let demo = to.demo.as_ref().is_some_and(|demo| (demo.namespace.as_str(), demo.name.as_str()) == (namespace, name));
-        let yours = !(kind == "InferenceService" && (demo || (namespace, name) == super::DEMO));
+        let yours = !(kind == "InferenceService" && (demo || (namespace, name) == DEMO));
         let fate = match fate(is_raw(Some(live), from), to, yours) {
             Fate::Recreated if !yours && !demo => Fate::Lost,
             fate => fate,
         };
         let (host, new_host) = match (kind, fate) {
             ("InferenceService", Fate::Recreated) => {
-                let now = said_host(live).map_or_else(|| host(Some(live), from, namespace, name), str::to_owned);
-                (Some(now), Some(host(None, &to.profile, namespace, name)))
+                let now = said_host(live)
+                    .map_or_else(|| host(Some(live), Names { profile: from, entry: "", ..to.names() }, namespace, name), str::to_owned);
+                (Some(now), Some(host(None, to.names(), namespace, name)))
             }
             _ => (None, None),
         };

@@ -20,6 +20,9 @@ pub fn plan_tree(plan: &Plan, budget: &Budget, palette: Palette) -> String {
         }
     };
     let _ = writeln!(out, "{}", palette.paint(Tone::Strong, &format!("cluster {} ({}, profile {})", plan.cluster, plan.set, plan.profile)));
+    if let Some(tried) = &plan.untested {
+        let _ = writeln!(out, "{}", palette.paint(Tone::Warn, &format!("version set {} is untested: {tried}", plan.set)));
+    }
     let _ = writeln!(out, "{place}");
     for adopted in plan.adopted() {
         let _ = writeln!(out, "{adopted}");

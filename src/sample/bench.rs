@@ -13,7 +13,7 @@ use crate::catalog::{Object, RestMap};
 use crate::cluster::{Cluster, ClusterError};
 use crate::error::Failure;
 use crate::health::{World, conditions, interrupted, rollout, until_ready};
-use crate::plan::{Check, DEMO, Probe};
+use crate::plan::{Check, DEMO, Names, Probe};
 use crate::stages::emptied;
 
 /// Where samples go unless another namespace is named: beside the demo, not into its namespace.
@@ -38,8 +38,10 @@ pub struct Bench<'a> {
     pub cluster: &'a Cluster,
     /// Namespace of the sample.
     pub namespace: String,
-    /// Profile of the cluster.
-    pub profile: &'a str,
+    /// How the cluster calls its models.
+    pub names: Names<'a>,
+    /// Namespace of the demo, which is `up`'s.
+    pub demo: &'a str,
     /// Port of 127.0.0.1 that leads to the gateway.
     pub port: u16,
     /// For each wait.
@@ -52,7 +54,7 @@ pub struct Bench<'a> {
 
 impl std::fmt::Debug for Bench<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Bench").field("namespace", &self.namespace).field("profile", &self.profile).finish_non_exhaustive()
+        f.debug_struct("Bench").field("namespace", &self.namespace).field("names", &self.names).finish_non_exhaustive()
     }
 }
 
@@ -77,7 +79,7 @@ impl Bench<'_> {
 
     /// Applies every step and waits until it is ready.
     pub async fn apply(&self, sample: &Sample) -> Result<Applied, Failure> {
-        manifest::suits(sample, self.profile)?;
+        manifest::suits(sample, self.names.profile)?;
         self.free(sample)?;
         let started = Instant::now();
         let steps = manifest::steps(sample, &self.place().await?)?;
@@ -104,9 +106,9 @@ impl Bench<'_> {
 
     /// The demo is `up`'s: a sample neither changes nor deletes it.
     fn free(&self, sample: &Sample) -> Result<(), SampleError> {
-        let demo = self.namespace == DEMO.0 && sample.service == DEMO.1;
+        let demo = self.namespace == self.demo && sample.service == DEMO.1;
         let taken = || SampleError::Taken {
-            object: format!("InferenceService {}/{}", DEMO.0, DEMO.1),
+            object: format!("InferenceService {}/{}", self.demo, DEMO.1),
             why: "it is the demo, which `quickstart up` keeps".into(),
         };
         if demo { Err(taken()) } else { Ok(()) }

@@ -62,7 +62,7 @@ pub(super) async fn request(bench: &Bench<'_>, service: &str, protocol: Protocol
         let path = format!("/apis/serving.kserve.io/{}/{service}", kind.replace("{}", &bench.namespace));
         live = live.or(bench.cluster.find(&path).await?);
     }
-    let host = host(live.as_ref(), bench.profile, &bench.namespace, service);
+    let host = host(live.as_ref(), bench.names, &bench.namespace, service);
     Ok(Request { name: service.to_owned(), host, port: bench.port, protocol, body: body.clone() })
 }
 

@@ -10,6 +10,7 @@ mod create;
 mod engine_check;
 mod existing;
 mod fetch;
+mod hosts;
 mod image_store;
 mod images;
 mod lane;
@@ -111,6 +112,7 @@ async fn carry_out(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> 
             Ok(Ended::Done)
         }
         StageId::Predict => {
+            hosts::settled(ctx, cancel).await?;
             checks::all_green(ctx, &stage.id, &stage.checks, cancel).await?;
             Ok(Ended::Done)
         }
@@ -120,6 +122,12 @@ async fn carry_out(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> 
 /// The tunnel to the gateway, on the plan's port and no other: the checks ask there.
 async fn tunnel(ctx: &Context) -> Result<(), Failure> {
     let Some(port) = ctx.plan.port() else { return Ok(()) };
-    let start = Start { paths: &ctx.paths, name: &ctx.settings.name, service: Service::ingress(), port: Some(port), first: port };
+    let start = Start {
+        paths: &ctx.paths,
+        name: &ctx.settings.name,
+        service: Service::ingress_of(ctx.settings.network),
+        port: Some(port),
+        first: port,
+    };
     forward::start(start).await.map(|_| ())
 }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{StateError, Switching, persist};
 use crate::bundle::Substitute;
-use crate::config::Ingress;
-use crate::plan::{Adopted, Plan, StageId, Target};
+use crate::config::{Ingress, Network, Serving};
+use crate::plan::{Adopted, Names, Plan, StageId, Target};
 
 /// The format this program writes, and the newest that it reads.
 pub const VERSION: u32 = 1;
@@ -59,6 +59,12 @@ pub struct State {
     /// The demo's host, where there is a demo.
     #[serde(default)]
     pub demo_host: Option<String>,
+    /// The domain of its models, where it is not the ordinary one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+    /// The namespace of the demo, where it is not the ordinary one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
     /// Path of the bundle that the cluster was made from.
     #[serde(default)]
     pub bundle: Option<String>,
@@ -157,6 +163,8 @@ impl State {
             substitutes: BTreeMap::new(),
             patches: Vec::new(),
             demo_host: None,
+            domain: None,
+            namespace: None,
             bundle: None,
             mirror: None,
             no_prefetch: false,
@@ -195,10 +203,31 @@ impl State {
         self.mirror.clone_from(&plan.mirror);
         self.no_prefetch = !plan.prefetch;
         self.demo_host = plan.demo.as_ref().map(|demo| demo.host.clone());
+        self.domain.clone_from(&plan.serving.domain);
+        self.namespace.clone_from(&plan.serving.namespace);
         if plan.bundle.is_some() {
             self.substitutes = substitutes(plan);
             self.patches = patches(plan);
         }
+    }
+
+    /// How its models are called.
+    pub fn names(&self) -> Names<'_> {
+        Names {
+            profile: &self.profile,
+            domain: self.domain.as_deref().unwrap_or(Serving::DOMAIN),
+            entry: Names::entry_of(self.network() == Network::Kourier),
+        }
+    }
+
+    /// What carries requests to Knative's routes.
+    pub fn network(&self) -> Network {
+        if self.components.contains_key("kourier") { Network::Kourier } else { Network::Istio }
+    }
+
+    /// Where its demo lives.
+    pub fn namespace(&self) -> &str {
+        self.namespace.as_deref().unwrap_or(Serving::NAMESPACE)
     }
 
     /// Reads a state; `None` where there is none.

@@ -197,10 +197,10 @@ async fn deployment(cluster: &Cluster, state: &State, namespace: &str, name: &st
 
 async fn demo(cluster: &Cluster, state: &State, probe: bool) -> Option<DemoStatus> {
     state.demo_host.as_ref()?;
-    let (namespace, name) = (DEMO.0.to_owned(), DEMO.1);
+    let (namespace, name) = (state.namespace().to_owned(), DEMO.1);
     let path = format!("/apis/serving.kserve.io/v1beta1/namespaces/{namespace}/inferenceservices/{name}");
     let live = cluster.find(&path).await.ok().flatten();
-    let host = host(live.as_ref(), &state.profile, &namespace, name);
+    let host = host(live.as_ref(), state.names(), &namespace, name);
     let check = Check {
         id: "demo".into(),
         probe: Probe::InferenceServiceReady { namespace: namespace.clone(), name: name.to_owned() },

@@ -155,7 +155,7 @@ impl ApiServer {
         self.inner.streams.lock().unwrap().clone()
     }
 
-    /// The gateway that starts to listen when Deployment istio-system/istio-ingressgateway is available.
+    /// The gateway that starts to listen when Deployment istio-system/istio-ingressgateway, or Kourier's, is available.
     pub fn attach_gateway(&self, gateway: Gateway) {
         *self.inner.gateway.lock().unwrap() = Some(gateway);
     }
@@ -232,7 +232,14 @@ impl ApiServer {
         let gateway = self.inner.gateway.lock().unwrap().clone();
         let Some(gateway) = gateway else { return };
         let alive = self.check_alive();
-        let up = alive && workloads::ready(&self.world(), "istio-system", "istio-ingressgateway");
+        let up = alive && {
+            let world = self.world();
+            let kourier = || {
+                workloads::ready(&world, "kourier-system", "3scale-kourier-gateway")
+                    && workloads::ready(&world, "knative-serving", "net-kourier-controller")
+            };
+            workloads::ready(&world, "istio-system", "istio-ingressgateway") || kourier()
+        };
         gateway.set(up, self).await;
     }
 

@@ -148,7 +148,9 @@ fn inference_services(world: &mut World) {
             continue;
         }
         let mode = mode(world, &object);
-        let served = mode == "Standard" || knative_is_watched(world);
+        // Without Istio's kinds it refuses to go on, unless it was told to do without (controller.go of 0.20: `VirtualServiceAvailable`).
+        let routes = world.custom("networking.istio.io", "v1beta1", "virtualservices").is_some() || without_istio(world);
+        let served = mode == "Standard" || (routes && knative_is_watched(world));
         let trouble = world.troubles.get(&format!("{}/{}", key.namespace, key.name)).cloned();
         let up = known && served && trouble.is_none() && world.objects[&key].reads > world.pace.inference_services;
         let url = format!("http://{}", host_in(world, mode, &key.namespace, &key.name));
@@ -242,9 +244,34 @@ pub fn host(world: &World, namespace: &str, name: &str) -> String {
     host_in(world, if raw(world, namespace, name) { "Standard" } else { "Knative" }, namespace, name)
 }
 
+/// As Knative's or KServe's own configuration says.
+fn domain(world: &World, mode: &str) -> String {
+    let found = if mode == "Standard" {
+        let text = world.find("", "configmaps", "kserve", "inferenceservice-config").and_then(|found| found["data"]["ingress"].as_str());
+        text.and_then(|text| serde_json::from_str::<Value>(text).ok())
+            .and_then(|ingress| ingress["ingressDomain"].as_str().map(str::to_owned))
+    } else {
+        let keys = world.find("", "configmaps", "knative-serving", "config-domain").and_then(|found| found["data"].as_object());
+        keys.and_then(|keys| keys.keys().find(|key| !key.starts_with('_')).cloned())
+    };
+    found.unwrap_or_else(|| "example.com".to_owned())
+}
+
 fn host_in(world: &World, mode: &str, namespace: &str, name: &str) -> String {
-    let domain = if world.domain.is_empty() { "example.com" } else { &world.domain };
-    if mode == "Standard" { format!("{name}-{namespace}.{domain}") } else { format!("{name}.{namespace}.{domain}") }
+    let said = domain(world, mode);
+    let domain = if world.domain.is_empty() { &said } else { &world.domain };
+    match mode {
+        "Standard" => format!("{name}-{namespace}.{domain}"),
+        _ if without_istio(world) => format!("{name}-predictor.{namespace}.{domain}"),
+        _ => format!("{name}.{namespace}.{domain}"),
+    }
+}
+
+/// KServe's `disableIstioVirtualHost`: the component's own host is the model's.
+pub fn without_istio(world: &World) -> bool {
+    let ingress = world.find("", "configmaps", "kserve", "inferenceservice-config").and_then(|found| found["data"]["ingress"].as_str());
+    let ingress: Value = ingress.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    ingress["disableIstioVirtualHost"] == true
 }
 
 fn hook_keys(world: &World) -> Vec<Key> {

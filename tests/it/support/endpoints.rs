@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    components::{host, raw},
+    components::{host, raw, without_istio},
     selectors::selects,
     store::{Key, World},
     workloads::{self, condition, conditions},
@@ -45,11 +45,23 @@ fn of_model(world: &mut World, key: &Key) {
         return of_raw_model(world, namespace, name, &host, &entry);
     }
     let (service, model) = (format!("{entry}-00001"), name);
-    let own = format!("{entry}.{namespace}.example.com");
+    let own = if without_istio(world) { host.clone() } else { host.replacen(name, &entry, 1) };
     let at_gateway = json!({"spec": {"hosts": [host], "gateways": ["knative-serving/knative-local-gateway", "knative-serving/knative-ingress-gateway"]}});
-    once(world, ("networking.istio.io", "virtualservices"), (namespace, model), "VirtualService", name, &at_gateway);
+    let istio = !without_istio(world);
+    if istio {
+        once(world, ("networking.istio.io", "virtualservices"), (namespace, model), "VirtualService", name, &at_gateway);
+    }
     let of_route = json!({"spec": {"hosts": [own], "gateways": ["knative-serving/knative-ingress-gateway"]}});
-    once(world, ("networking.istio.io", "virtualservices"), (namespace, model), "VirtualService", &format!("{entry}-ingress"), &of_route);
+    if istio {
+        once(
+            world,
+            ("networking.istio.io", "virtualservices"),
+            (namespace, model),
+            "VirtualService",
+            &format!("{entry}-ingress"),
+            &of_route,
+        );
+    }
     let ingress = json!({"spec": {"rules": [{"hosts": [own], "http": {"paths": [{"splits": [{"serviceName": service, "percent": 100}]}]}}]},
         "status": {"conditions": conditions(&[("Ready", true, "", "")])}});
     once(world, ("networking.internal.knative.dev", "ingresses"), (namespace, model), "Ingress", &entry, &ingress);

@@ -28,6 +28,8 @@ pub mod kind_program;
 mod logs;
 mod manifest_parts;
 pub mod manifests;
+pub mod manifests_kourier;
+pub mod manifests_older;
 mod portforward;
 mod ports;
 pub mod pty;
