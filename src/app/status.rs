@@ -71,7 +71,7 @@ async fn seen(paths: ClusterPaths, name: String) -> Result<Seen, Failure> {
     let cluster: Option<Cluster> = session::cluster(&paths).await.ok();
     let models = async {
         let Some(cluster) = &cluster else { return Models::default() };
-        models(cluster, &state.profile, state.components.contains_key("prometheus")).await
+        models(cluster, state.names(), state.components.contains_key("prometheus")).await
     };
     let (report, models) = tokio::join!(gather(cluster.as_ref(), &state, forward::list(&paths), &catalog, false), models);
     Ok(Seen { report, models })

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::gateway;
 use super::webhooks::Webhooks;
 use crate::catalog::Catalog;
 use crate::cluster::{Cluster, ClusterError};
 use crate::config::{ClusterPaths, Environment};
 use crate::error::{Exit, Failure};
-use crate::gateway::SERVICE;
 use crate::stages::of_state;
 use crate::state::State;
 use crate::status::{Report, gather};

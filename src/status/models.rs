@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::cluster::{Cluster, ClusterError};
 use crate::health::{conditions, rollout};
-use crate::plan::host;
+use crate::plan::{Names, host};
 
 const COLLECTION: &str = "/apis/serving.kserve.io/v1beta1/inferenceservices";
 /// Prometheus' address behind the API server: no port of its own is opened for it.
@@ -72,7 +72,7 @@ pub struct Share {
 }
 
 /// Asks for every InferenceService and, where `counted`, for what Prometheus knows of them.
-pub async fn models(cluster: &Cluster, profile: &str, counted: bool) -> Models {
+pub async fn models(cluster: &Cluster, names: Names<'_>, counted: bool) -> Models {
     let figures = async {
         if !counted {
             return None;
@@ -83,7 +83,7 @@ pub async fn models(cluster: &Cluster, profile: &str, counted: bool) -> Models {
     let (listed, figures) = tokio::join!(cluster.list(COLLECTION, ""), figures);
     let mut all = Models { counted: figures.as_ref().map(Result::is_ok), ..Models::default() };
     match listed {
-        Ok(listed) => all.models = listed.iter().map(|object| model(object, profile)).collect(),
+        Ok(listed) => all.models = listed.iter().map(|object| model(object, names)).collect(),
         Err(error) => all.trouble = Some(error.to_string()),
     }
     all.models.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
@@ -131,7 +131,7 @@ fn alert(sample: &Value) -> String {
     format!("alert {}: {}/{}", text("alertname"), text("namespace"), text("inferenceservice"))
 }
 
-fn model(object: &Value, profile: &str) -> Model {
+fn model(object: &Value, names: Names<'_>) -> Model {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
     let ready = rollout::condition(object, "Ready").is_some_and(|(status, _)| status == "True");
@@ -143,7 +143,7 @@ fn model(object: &Value, profile: &str) -> Model {
         Some(Share { revision: one.get("revisionName")?.as_str()?.to_owned(), percent })
     };
     Model {
-        host: host(Some(object), profile, &namespace, &name),
+        host: host(Some(object), names, &namespace, &name),
         ready,
         why: if ready { None } else { why.or_else(|| Some("it has not reported yet".to_owned())) },
         traffic: shares.into_iter().flatten().filter_map(share).collect(),
@@ -166,7 +166,7 @@ mod tests {
             "conditions": [{"type": "PredictorReady", "status": "False", "message": "no such bucket"}, {"type": "Ready", "status": "False"}],
             "components": {"predictor": {"traffic": [{"revisionName": "m-1", "percent": 80}, {"revisionName": "m-2", "percent": 20, "tag": "prev"},
                 {"revisionName": "m-0", "percent": 0}]}}}});
-        let model = model(&object, "serverless");
+        let model = model(&object, Names { profile: "serverless", domain: "example.com", entry: Names::entry_of(false) });
         assert_eq!(
             model.traffic.iter().map(|share| (share.revision.as_str(), share.percent)).collect::<Vec<_>>(),
             [("m-1", 80), ("m-2", 20)]
