@@ -130,6 +130,24 @@ mod tests {
         assert!(configuration(&Value::Null, &wanted())["nodes"][0].get("extraMounts").is_none());
     }
 
+    /// kube-controller-manager's first try for its lease met an API server without roles, and the next came up to 4.4 s later: every `up`
+    /// waited for it. kubeadm takes the words of arguments as texts, and a patch without a kind reaches nothing.
+    #[test]
+    fn the_control_plane_of_one_elects_nobody() {
+        let template = crate::catalog::embedded::kind_template().unwrap();
+        let patches: Vec<Value> = template["kubeadmConfigPatches"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|patch| crate::catalog::yaml::parse(patch.as_str().unwrap(), "patch").unwrap())
+            .collect();
+        assert!(patches.iter().all(|patch| patch["kind"].is_string()), "{patches:?}");
+        let cluster = patches.iter().find(|patch| patch["apiVersion"] == json!("kubeadm.k8s.io/v1beta3")).unwrap();
+        for program in ["controllerManager", "scheduler"] {
+            assert_eq!(cluster[program]["extraArgs"]["leader-elect"], json!("false"));
+        }
+    }
+
     #[test]
     fn an_empty_template_still_gives_a_cluster() {
         let made = configuration(&Value::Null, &Configuration { node_image: None, feature_gates: BTreeMap::new(), ..wanted() });
