@@ -1,5 +1,7 @@
 //! Waves: in what order the objects of one stage go, and what must be true between them.
 
+use serde_json::Value;
+
 use super::{Check, Probe};
 use crate::catalog::{Object, RestMap, served_collections};
 
@@ -79,7 +81,8 @@ pub(super) fn present(id: &str, paths: impl Iterator<Item = String>) -> Check {
 }
 
 /// The waves of one component, without what [`foundation`] has: base objects → certificates (and their Secrets) → workloads with
-/// their webhook configurations (then `ready` must be green, pods before webhooks) → objects that those webhooks guard.
+/// their webhook configurations (then `ready` must be green, pods before webhooks) → workloads that mount what those make ([`awaits`]) →
+/// objects that those webhooks guard.
 pub fn component(objects: &[Object], ready: &[Check]) -> Vec<Wave> {
     let of = |ranks: &[Rank]| objects.iter().filter(|object| ranks.contains(&rank(object))).cloned().collect::<Vec<_>>();
     let certificates = of(&[Rank::Certificate]);
@@ -88,15 +91,32 @@ pub fn component(objects: &[Object], ready: &[Check]) -> Vec<Wave> {
         ready.iter().cloned().partition(|check| matches!(check.probe, Probe::Denied { .. }));
     let (registered, rollouts): (Vec<Check>, Vec<Check>) =
         rollouts.into_iter().partition(|check| matches!(check.probe, Probe::Condition { .. }));
+    let (late, workloads): (Vec<Object>, Vec<Object>) =
+        of(&[Rank::Workload, Rank::Webhook]).into_iter().partition(|object| awaits(object, objects));
+    let (after, rollouts): (Vec<Check>, Vec<Check>) = rollouts
+        .into_iter()
+        .partition(|check| matches!(&check.probe, Probe::Rollout { name, .. } if late.iter().any(|object| object.name == *name)));
     let secrets = certificates.iter().filter(|object| object.gvk.kind == "Certificate").filter_map(secret).collect();
     let waves = [
         Wave { name: "base", objects: of(&[Rank::Base]), checks: Vec::new() },
         Wave { name: "certificates", objects: certificates, checks: secrets },
-        Wave { name: "workloads", objects: of(&[Rank::Workload, Rank::Webhook]), checks: rollouts },
+        Wave { name: "workloads", objects: workloads, checks: rollouts },
+        Wave { name: "workloads that mount what others make", objects: late, checks: after },
         Wave { name: "webhooks", objects: Vec::new(), checks: webhooks },
         Wave { name: "guarded", objects: of(&[Rank::Guarded]), checks: registered },
     ];
     waves.into_iter().filter(|wave| !wave.objects.is_empty() || !wave.checks.is_empty()).collect()
+}
+
+/// Does it mount a ConfigMap that none of these objects is? Then another workload makes it (istiod: istio-ca-root-cert), and a pod that is
+/// there earlier finds its mount failing: the kubelet tries again after 0.5, 1, 2 and 4 s, which the gateway's start then waits for.
+fn awaits(workload: &Object, objects: &[Object]) -> bool {
+    let volumes = workload.body.pointer("/spec/template/spec/volumes").and_then(Value::as_array);
+    volumes.into_iter().flatten().filter_map(|volume| volume.get("configMap")).any(|map| {
+        let name = map.get("name").and_then(Value::as_str).unwrap_or_default();
+        let optional = map.get("optional").and_then(Value::as_bool) == Some(true);
+        !optional && !objects.iter().any(|object| object.gvk.kind == "ConfigMap" && object.name == name)
+    })
 }
 
 /// The Secret that a Certificate must bring before the Deployment that mounts it starts; applied the other way round, as upstream's
@@ -142,6 +162,34 @@ mod tests {
         assert_eq!(waves[2].objects.len(), 2);
         let first = foundation(&objects);
         assert_eq!((first[0].objects.len(), first[1].objects.len()), (1, 1));
+    }
+
+    /// istio-ingressgateway was made beside istiod, whose ConfigMap it mounts: the kubelet's fourth look came seconds after the ConfigMap.
+    #[test]
+    fn a_workload_that_mounts_what_another_makes_comes_after_it() {
+        let gateway = |optional: bool| {
+            let volumes = json!([{"configMap": {"name": "istio-ca-root-cert", "optional": optional}}, {"configMap": {"name": "istio"}}]);
+            Object::new(
+                json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "gateway", "namespace": "n"},
+                    "spec": {"template": {"spec": {"volumes": volumes}}}}),
+                "t",
+            )
+            .unwrap()
+        };
+        let rollout = |name: &str| Check {
+            id: name.into(),
+            probe: Probe::Rollout { namespace: "n".into(), name: name.into() },
+            hint: String::new(),
+            deadline: 1,
+        };
+        let ready = [rollout("gateway"), rollout("istiod")];
+        let objects = [gateway(false), object("apps/v1", "Deployment", "istiod"), object("v1", "ConfigMap", "istio")];
+        let waves = component(&objects, &ready);
+        let seen: Vec<(&str, &str)> =
+            waves.iter().skip(1).map(|wave| (wave.objects[0].name.as_str(), wave.checks[0].id.as_str())).collect();
+        assert_eq!(seen, [("istiod", "istiod"), ("gateway", "gateway")]);
+        let objects = [gateway(true), object("apps/v1", "Deployment", "istiod"), object("v1", "ConfigMap", "istio")];
+        assert_eq!(component(&objects, &ready)[1].objects.len(), 2, "an optional one is not waited for");
     }
 
     /// serving-core.yaml repeats the twelve CRDs of serving-crds.yaml.
