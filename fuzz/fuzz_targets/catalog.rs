@@ -11,13 +11,13 @@ use quickstart_fuzz::{objects, settings};
 fuzz_target!(|text: &str| {
     if let Ok(catalog) = yaml::parse::<Catalog>(text, "catalog.yaml") {
         for set in &catalog.sets {
-            let _ = catalog.choose(set, &BTreeMap::new(), "serverless");
+            let _ = catalog.choose(set, &BTreeMap::new(), "serverless", "istio");
         }
         let _ = plan::build(settings(), &catalog, None);
     }
     if let Ok(overlays) = yaml::parse::<Overlays>(text, "overlay.yaml") {
-        let _ = overlays.apply(&mut objects(), true);
-        let _ = overlays.apply(&mut objects(), false);
+        let _ = overlays.apply(&mut objects(), "0.20.0", true);
+        let _ = overlays.apply(&mut objects(), "0.20.0", false);
     }
     if let Ok(never) = yaml::parse::<NeverClaimed>(text, "never.yaml") {
         for object in objects() {

@@ -23,7 +23,8 @@ fuzz_target!(|text: &str| {
     let _ = bundle.check_architecture("amd64");
     let _ = bundle.verify(|_, _| {});
     if let Ok(plan) = plan::build(settings(), catalog, Some(bundle.index())) {
-        plan_tree(&plan, Palette::default());
+        let cost = plan::budget(&plan, catalog, Some(bundle.index()), &plan::Found::default());
+        plan_tree(&plan, &cost, Palette::default());
         document(&plan).expect("a plan is JSON");
         quickstart::state::State::fresh(&plan);
     }
