@@ -60,13 +60,14 @@ impl Session {
 
     async fn of(mut settings: Settings, read: Option<State>) -> Result<Self, Failure> {
         let paths = settings.paths.cluster(&settings.name);
+        let catalog = embedded::catalog()?;
         if let Some(state) = read.as_ref().filter(|state| state.created || existing::begun(state)) {
             settings.follow(profile_of(&state.profile), "the cluster that is there");
             if settings.profile == Profile::Serverless && settings.source("ingress").is_none() {
                 settings.network = state.network();
             }
             // A newer program may have another default; one that it has forgotten is told below, by its versions.
-            let known = embedded::catalog()?.set(Some(&state.set)).is_ok();
+            let known = catalog.set(Some(&state.set)).is_ok();
             settings.set = settings.set.take().or_else(|| Some(state.set.clone()).filter(|_| known));
             // The file that named them may be in another folder.
             let serving = &mut settings.serving;
@@ -87,7 +88,6 @@ impl Session {
             settings.node_image = None;
         }
         settings.mirror.as_deref().map(Mirror::parse).transpose()?;
-        let catalog = embedded::catalog()?;
         if let Some(state) = &read {
             catalog.keep_addons(&mut settings.with, state.components.keys());
         }
