@@ -78,6 +78,15 @@ fn ready_pod(machine: &Machine, pod: &str) {
 
 const ECHO: &[&str] = &["forward", "start", "--service", "default/echo:7"];
 
+/// Starts a tunnel on a port that no other test is given, and gives the port. Without `--port` every tunnel looks from 8080 upwards,
+/// and a tunnel of a test beside this one took the port that had just been closed: "the port is closed" and "again on its port" both
+/// failed for nothing.
+async fn opened(machine: &Machine, arguments: &[&str]) -> u16 {
+    let port = free_port();
+    assert_eq!(started(machine, &[arguments, &["--port", &port.to_string()]].concat()).await, port);
+    port
+}
+
 /// Starts a tunnel and gives its port.
 async fn started(machine: &Machine, arguments: &[&str]) -> u16 {
     let output = machine.quickstart(arguments).await.expect(0);
@@ -152,7 +161,7 @@ async fn what_cannot_be_forwarded() {
 #[tokio::test]
 async fn a_tunnel_in_the_background() {
     let machine = Machine::up_and_running().await;
-    let port = started(&machine, &["forward", "start"]).await;
+    let port = opened(&machine, &["forward", "start"]).await;
     assert_eq!(started(&machine, &["forward", "start"]).await, port, "the second start finds the first");
     let other = free_port().to_string();
     let fixed = machine.quickstart(&["forward", "start", "--port", &other]).await;
@@ -186,7 +195,7 @@ async fn a_tunnel_in_the_background() {
 async fn two_services() {
     let machine = Machine::up_and_running().await;
     echo(&machine, "echo-1").await;
-    let (gateway, echo) = (started(&machine, &["forward", "start"]).await, started(&machine, ECHO).await);
+    let (gateway, echo) = (opened(&machine, &["forward", "start"]).await, opened(&machine, ECHO).await);
     assert_ne!(gateway, echo);
     assert_eq!(hello(echo).await.1, "echo-1");
     assert_eq!(tunnels(&machine).await.len(), 2);
@@ -201,7 +210,7 @@ async fn two_services() {
 #[tokio::test]
 async fn a_killed_tunnel_is_seen() {
     let machine = Machine::up_and_running().await;
-    let port = started(&machine, &["forward", "start"]).await;
+    let port = opened(&machine, &["forward", "start"]).await;
     let pid = tunnels(&machine).await[0]["pid"].clone();
     kill(&pid, rustix::process::Signal::KILL);
     eventually("the port is closed", || std::net::TcpStream::connect(("127.0.0.1", port)).is_err()).await;
@@ -210,6 +219,7 @@ async fn a_killed_tunnel_is_seen() {
         if tunnels(&machine).await[0]["state"] != "running" {
             break;
         }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let status = machine.quickstart(&["status", "-o", "json"]).await.expect(7).json();
     assert!(status["problems"].to_string().contains("forward start"), "{}", status["problems"]);
@@ -224,7 +234,7 @@ async fn a_killed_tunnel_is_seen() {
 #[tokio::test]
 async fn a_foreign_process_is_left_alone() {
     let machine = Machine::up_and_running().await;
-    started(&machine, &["forward", "start"]).await;
+    opened(&machine, &["forward", "start"]).await;
     kill(&tunnels(&machine).await[0]["pid"], rustix::process::Signal::KILL);
     let mut bystander = tokio::process::Command::new("sleep").arg("600").kill_on_drop(true).spawn().unwrap();
     let path = machine.state_folder().join("forward.json");
@@ -370,7 +380,7 @@ async fn up_through_a_tunnel() {
 #[tokio::test]
 async fn a_tunnel_without_a_cluster_ends() {
     let machine = Machine::up_and_running().await;
-    let port = started(&machine, &["forward", "start"]).await;
+    let port = opened(&machine, &["forward", "start"]).await;
     fs_err::remove_dir_all(machine.state_folder()).unwrap();
     eventually("the port is closed", || std::net::TcpStream::connect(("127.0.0.1", port)).is_err()).await;
     assert!(!machine.state_folder().exists());
