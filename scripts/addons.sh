@@ -6,46 +6,11 @@
 #
 # ADDONS_PROGRAM is a program that is there already. Exit codes: 0 all assertions hold · 1 one does not · 3 something is missing.
 set -euo pipefail
-# shellcheck source=scripts/lib/common.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
-
 ONE=addons
-NODE=$ONE-control-plane
-WORK=$(mktemp -d "${TMPDIR:-/tmp}/quickstart-addons.XXXXXX")
-# shellcheck source=scripts/lib/expect.sh
-. "$ROOT/scripts/lib/expect.sh"
+# shellcheck source=scripts/lib/one.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/one.sh"
 
-q() { "$PROGRAM" --name "$ONE" "$@"; }
-kubectl() { docker exec -i "$NODE" kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }
-show_cluster() {
-  q status || true
-  kubectl get pods -A -o wide 2>/dev/null || true
-}
-
-clean_up() {
-  local code=$?
-  trap - EXIT
-  trap '' INT TERM
-  part_ends
-  q down >/dev/null 2>&1 || true
-  remove_cluster "$ONE" || true
-  rm -rf "$WORK"
-  exit "$code"
-}
-trap clean_up EXIT
-trap 'exit 130' INT TERM
-
-part "program, engine, bundle"
-[ -n "${ADDONS_PROGRAM:-}" ] || build_program
-PROGRAM=${ADDONS_PROGRAM:-$PROGRAM}
-lab engine
-need docker jq curl
-lab_to_oneself
-[ -s "$LAB_BUNDLE" ] || lab all 8>&-
-remove_cluster "$ONE"
-forget_settings
-export QUICKSTART_STATE_DIR=$WORK/state QUICKSTART_CACHE_DIR=$WORK/cache KUBECONFIG=$WORK/kubeconfig
-cd "$WORK" # no quickstart.yaml of the user
+begin "${ADDONS_PROGRAM:-}"
 
 prom() { kubectl get --raw "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1/$1"; }
 # prom_says QUERY FILTER: the jq filter answers true for the result of a query.

@@ -7,22 +7,10 @@
 # PROFILES_PROGRAM is a program that is there already, PROFILES_NODE_IMAGE a node image, PROFILES_PROOF a file that keeps what was printed.
 # Exit codes: 0 all assertions hold · 1 one does not · 3 something is missing.
 set -euo pipefail
-# shellcheck source=scripts/lib/common.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
-
 ONE=profiles
-NODE=$ONE-control-plane
-WORK=$(mktemp -d "${TMPDIR:-/tmp}/quickstart-profiles.XXXXXX")
+# shellcheck source=scripts/lib/one.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/one.sh"
 PROOF=${PROFILES_PROOF:-$WORK/proof.txt}
-# shellcheck source=scripts/lib/expect.sh
-. "$ROOT/scripts/lib/expect.sh"
-
-q() { "$PROGRAM" --name "$ONE" "$@"; }
-kubectl() { docker exec -i "$NODE" kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }
-show_cluster() {
-  q status || true
-  kubectl get pods,inferenceservices -A -o wide 2>/dev/null || true
-}
 told() {
   {
     echo "\$ quickstart $*"
@@ -30,19 +18,6 @@ told() {
     echo
   } >>"$PROOF"
 }
-
-clean_up() {
-  local code=$?
-  trap - EXIT
-  trap '' INT TERM
-  part_ends
-  q down >/dev/null 2>&1 || true
-  remove_cluster "$ONE" || true
-  rm -rf "$WORK"
-  exit "$code"
-}
-trap clean_up EXIT
-trap 'exit 130' INT TERM
 
 asked() { # HOST
   curl -s --max-time 30 -H "Host: $1" -H 'Content-Type: application/json' "http://127.0.0.1:$PORT/v1/models/${1%%[.-]*}:predict" -d "$INPUT"
@@ -58,17 +33,7 @@ predicts_as() { # HOST
   expect_json "under the host $1" '. == {"predictions": [1, 1]}' "$OUT"
 }
 
-part "program, engine, bundle"
-[ -n "${PROFILES_PROGRAM:-}" ] || build_program
-PROGRAM=${PROFILES_PROGRAM:-$PROGRAM}
-lab engine
-need docker jq curl
-lab_to_oneself
-[ -s "$LAB_BUNDLE" ] || lab all 8>&-
-remove_cluster "$ONE"
-forget_settings
-export QUICKSTART_STATE_DIR=$WORK/state QUICKSTART_CACHE_DIR=$WORK/cache KUBECONFIG=$WORK/kubeconfig
-cd "$WORK" # no quickstart.yaml of the user
+begin "${PROFILES_PROGRAM:-}"
 : >"$PROOF"
 
 part "up, profile serverless"

@@ -7,48 +7,13 @@
 # SAMPLES_PROGRAM is a program that is there already, SAMPLES_NODE_IMAGE a node image, SAMPLES_PROOF a file that keeps what each test printed.
 # Exit codes: 0 all assertions hold · 1 one does not · 3 something is missing.
 set -euo pipefail
-# shellcheck source=scripts/lib/common.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
-
 ONE=samples
-NODE=$ONE-control-plane
-WORK=$(mktemp -d "${TMPDIR:-/tmp}/quickstart-samples.XXXXXX")
+# shellcheck source=scripts/lib/one.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/one.sh"
 PROOF=${SAMPLES_PROOF:-$WORK/proof.txt}
-# shellcheck source=scripts/lib/expect.sh
-. "$ROOT/scripts/lib/expect.sh"
+clear_more() { docker rmi dev.local/adder:1; }
 
-q() { "$PROGRAM" --name "$ONE" "$@"; }
-kubectl() { docker exec -i "$NODE" kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }
-show_cluster() {
-  q status || true
-  kubectl get pods -A -o wide 2>/dev/null || true
-}
-
-clean_up() {
-  local code=$?
-  trap - EXIT
-  trap '' INT TERM
-  part_ends
-  q down >/dev/null 2>&1 || true
-  remove_cluster "$ONE" || true
-  docker rmi dev.local/adder:1 >/dev/null 2>&1 || true
-  rm -rf "$WORK"
-  exit "$code"
-}
-trap clean_up EXIT
-trap 'exit 130' INT TERM
-
-part "program, engine, bundle"
-[ -n "${SAMPLES_PROGRAM:-}" ] || build_program
-PROGRAM=${SAMPLES_PROGRAM:-$PROGRAM}
-lab engine
-need docker jq curl
-lab_to_oneself
-[ -s "$LAB_BUNDLE" ] || lab all 8>&-
-remove_cluster "$ONE"
-forget_settings
-export QUICKSTART_STATE_DIR=$WORK/state QUICKSTART_CACHE_DIR=$WORK/cache KUBECONFIG=$WORK/kubeconfig
-cd "$WORK" # no quickstart.yaml of the user
+begin "${SAMPLES_PROGRAM:-}"
 : >"$PROOF"
 
 part "up"
