@@ -9,17 +9,17 @@ use quickstart::plan;
 use quickstart_fuzz::{objects, settings};
 
 fuzz_target!(|text: &str| {
-    if let Ok(catalog) = yaml::parse::<Catalog>(text, "catalog.yaml") {
+    if let Ok(catalog) = yaml::ours::<Catalog>(text, "catalog.yaml") {
         for set in &catalog.sets {
             let _ = catalog.choose(set, &BTreeMap::new(), "serverless", "istio");
         }
         let _ = plan::build(settings(), &catalog, None);
     }
-    if let Ok(overlays) = yaml::parse::<Overlays>(text, "overlay.yaml") {
+    if let Ok(overlays) = yaml::ours::<Overlays>(text, "overlay.yaml") {
         let _ = overlays.apply(&mut objects(), "0.20.0", true);
         let _ = overlays.apply(&mut objects(), "0.20.0", false);
     }
-    if let Ok(never) = yaml::parse::<NeverClaimed>(text, "never.yaml") {
+    if let Ok(never) = yaml::ours::<NeverClaimed>(text, "never.yaml") {
         for object in objects() {
             never.needs_live(&object);
             never.strip(&object, None);

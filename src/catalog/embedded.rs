@@ -47,7 +47,7 @@ pub const SAMPLE_INPUT: &str = include_str!("../../manifests/samples/input/iris-
 
 /// The catalog.
 pub fn catalog() -> Result<Catalog, CatalogError> {
-    let catalog: Catalog = yaml::parse(CATALOG, "manifests/catalog.yaml")?;
+    let catalog: Catalog = yaml::ours(CATALOG, "manifests/catalog.yaml")?;
     check_version(catalog.version, "manifests/catalog.yaml")?;
     Ok(catalog)
 }
@@ -58,7 +58,7 @@ pub fn overlays(component: &str) -> Result<Overlays, CatalogError> {
         return Ok(Overlays { version: 1, component: component.to_owned(), overlays: Vec::new(), extra: Vec::new() });
     };
     let place = format!("manifests/overlays/{component}.yaml");
-    let overlays: Overlays = yaml::parse(text, &place)?;
+    let overlays: Overlays = yaml::ours(text, &place)?;
     check_version(overlays.version, &place)?;
     Ok(overlays)
 }
@@ -111,7 +111,7 @@ fn hold(document: &mut Value) {
 
 /// The fields that we never claim.
 pub fn never_claimed() -> Result<NeverClaimed, CatalogError> {
-    yaml::parse(NEVER_CLAIMED, "manifests/overlays/never-claimed.yaml")
+    yaml::ours(NEVER_CLAIMED, "manifests/overlays/never-claimed.yaml")
 }
 
 /// kind's node template.

@@ -273,7 +273,7 @@ mod tests {
     }
 
     fn overlay(yaml: &str) -> Overlays {
-        super::super::yaml::parse(yaml, "t").unwrap()
+        super::super::yaml::ours(yaml, "t").unwrap()
     }
 
     #[test]
@@ -313,7 +313,7 @@ mod tests {
     /// A second server-side apply of Istio's validator conflicted with pilot-discovery on `failurePolicy` (seen on the real cluster).
     #[test]
     fn a_kept_field_is_sent_until_its_controller_writes_it() {
-        let claimed: NeverClaimed = super::super::yaml::parse(
+        let claimed: NeverClaimed = super::super::yaml::ours(
             "version: 1\nrules:\n- {kind: V, apiGroup: '*', name: v, remove: ['/webhooks/*/failurePolicy'], on_create: keep, reason: r}\n",
             "t",
         )

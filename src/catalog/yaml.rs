@@ -14,6 +14,13 @@ pub fn parse<T: DeserializeOwned>(text: &str, place: &str) -> Result<T, CatalogE
     serde_saphyr::from_str_with_options(text, options()).map_err(|error| yaml_error(place, 0, &error))
 }
 
+/// Reads a file of our own into a type of ours, by way of JSON's values: a reader of YAML for each of these types was half a megabyte of
+/// the program. An error has the file but no line: it is a defect, and whoever made it sees the field's name.
+pub fn ours<T: DeserializeOwned>(text: &str, place: &str) -> Result<T, CatalogError> {
+    let value = parse::<Value>(text, place)?;
+    serde_json::from_value(value).map_err(|error| CatalogError::Yaml { place: place.to_owned(), message: error.to_string() })
+}
+
 /// Bounds of one document: the deepest that is known has 38 levels, the longest 30 000 events. Aliases are read anew at each place, so their
 /// depth adds up: without a bound 64 anchors, each 250 lists deep around the one before, were a value that no stack holds.
 fn options() -> serde_saphyr::Options {

@@ -145,7 +145,7 @@ pub struct PodProof {
 
 /// The index.
 pub fn index() -> Result<Index, CatalogError> {
-    yaml::parse(INDEX, "manifests/samples/index.yaml")
+    yaml::ours(INDEX, "manifests/samples/index.yaml")
 }
 
 /// One sample.
