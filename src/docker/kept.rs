@@ -25,6 +25,8 @@ pub struct ImageStore {
     pub folder: String,
     /// MiB of images of an earlier cluster in it; `None`: it holds what the node image brought.
     pub kept: Option<u64>,
+    /// The image to make the node of, where it is not the node image itself.
+    pub node_image: Option<String>,
 }
 
 /// The kept images of one node image.
@@ -50,7 +52,13 @@ impl<'a> KeptImages<'a> {
         Ok(ImageStore {
             folder: format!("{mount}/nodes/{cluster}"),
             kept: said.trim().strip_prefix("kept ").and_then(|size| size.parse().ok()),
+            node_image: None,
         })
+    }
+
+    /// The node image without the images that the store has; made where it is not there yet.
+    pub async fn lean(&self) -> Result<String, DockerError> {
+        self.engine.lean_image(&self.node_image, &self.key).await
     }
 
     /// The images of a cluster whose node is gone become those of the next one: what `names` says, and what the node image brought.
@@ -71,8 +79,9 @@ impl<'a> KeptImages<'a> {
         self.engine.once_alone(&self.container(&mount, &["drop", cluster])).await
     }
 
-    /// Kept images that a node could not start with are not used again.
+    /// Kept images that a node could not start with are not used again, nor is the node image that goes with them.
     pub async fn distrust(&self) -> Result<(), DockerError> {
+        self.engine.remove_lean_images().await?;
         let mount = self.mount().await?;
         self.run(&mount, &["distrust", &self.key], SHORT).await.map(drop)
     }
@@ -101,8 +110,9 @@ impl<'a> KeptImages<'a> {
 }
 
 impl Engine {
-    /// Removes the volume, and whoever still works in it first; answers whether there was one.
+    /// Removes the volume, whoever still works in it first, and the node images that need it; answers whether there was one.
     pub async fn remove_kept_images(&self) -> Result<bool, DockerError> {
+        self.remove_lean_images().await?;
         if !self.volume_exists(VOLUME).await? {
             return Ok(false);
         }

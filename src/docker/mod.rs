@@ -12,6 +12,7 @@ mod exec;
 pub mod fuzzing;
 mod images;
 mod kept;
+mod lean;
 mod once;
 mod power;
 mod reference;

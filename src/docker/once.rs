@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use bollard::models::{ContainerCreateBody, HostConfig};
-use bollard::query_parameters::{CreateContainerOptions, LogsOptionsBuilder, WaitContainerOptions};
+use bollard::models::{ContainerConfig, ContainerCreateBody, HostConfig};
+use bollard::query_parameters::{CommitContainerOptionsBuilder, CreateContainerOptions, LogsOptionsBuilder, WaitContainerOptions};
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
+use super::images::split_tag;
 use super::{DockerError, Engine, ExecOutput};
 
 /// What it is to do.
@@ -60,6 +61,23 @@ impl Engine {
         let what = format!("start {} in {}", wanted.argv.first().map_or("", String::as_str), wanted.image);
         let id = self.made(wanted, true, &what).await?;
         self.call(&what, self.api.start_container(&id, None)).await
+    }
+
+    /// Runs it to its end, makes an image of what it leaves behind, and removes it.
+    pub(super) async fn once_into(&self, wanted: &Once, within: Duration, name: &str, config: ContainerConfig) -> Result<(), DockerError> {
+        let what = format!("make image {name}");
+        let id = self.made(wanted, false, &what).await?;
+        let late = DockerError::Timeout { what: what.clone(), seconds: within.as_secs() };
+        let argv: Vec<&str> = wanted.argv.iter().map(String::as_str).collect();
+        let (repository, tag) = split_tag(name);
+        let options = CommitContainerOptionsBuilder::default().container(&id).repo(repository).tag(tag).build();
+        let made = async {
+            timeout(within, self.ended(&id, &what)).await.unwrap_or(Err(late))?.ok(&wanted.image, &argv)?;
+            self.call(&what, self.api.commit_container(options, config)).await
+        };
+        let made = made.await;
+        self.remove(&id).await?;
+        made.map(drop)
     }
 
     async fn made(&self, wanted: &Once, remove: bool, what: &str) -> Result<String, DockerError> {

@@ -67,7 +67,7 @@ pub(super) async fn create(ctx: &Context, kind: Kind, node_image: &str, port: u1
     let configuration = |store: Option<&ImageStore>| {
         let wanted = Configuration {
             name: name.to_owned(),
-            node_image: Some(node_image.to_owned()),
+            node_image: Some(store.and_then(|store| store.node_image.as_deref()).unwrap_or(node_image).to_owned()),
             host_port: (ctx.plan.ingress != Ingress::Tunnel).then_some(port),
             node_port: GATEWAY_NODE_PORT,
             image_store: store.map(|store| store.folder.clone()),

@@ -31,10 +31,14 @@ pub(super) async fn prepare(ctx: &Context, node_image: &str) -> Result<Option<Im
 
 async fn made(ctx: &Context, node_image: &str) -> Result<Option<ImageStore>, DockerError> {
     let Ok(engine) = ctx.engine() else { return Ok(None) };
-    match KeptImages::of(engine, node_image).await? {
-        Some(kept) => kept.prepare(ctx.plan.cluster.as_str()).await.map(Some),
-        None => Ok(None),
+    let Some(kept) = KeptImages::of(engine, node_image).await? else { return Ok(None) };
+    let mut store = kept.prepare(ctx.plan.cluster.as_str()).await?;
+    match kept.lean().await {
+        Ok(image) => store.node_image = Some(image),
+        // The node image itself does as well; it only takes longer.
+        Err(error) => tracing::warn!("no node image without its images: {error}"),
     }
+    Ok(Some(store))
 }
 
 /// A node that did not start may have had something in its store that is no good.
