@@ -109,7 +109,10 @@ impl Explain for GatewayError {
 /// A client for localhost: no proxy, whatever the environment says.
 fn client(authority: Option<&Authority>) -> Result<reqwest::Client, GatewayError> {
     let builder = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).connect_timeout(Duration::from_secs(3));
-    let builder = authority.map_or(Ok(builder), |authority| authority.trusted(builder))?;
+    let builder = match authority {
+        None => builder,
+        Some(authority) => authority.trusted(builder)?,
+    };
     builder.build().map_err(|error| GatewayError::Unreachable { address: "localhost".into(), message: error.to_string() })
 }
 
