@@ -137,7 +137,7 @@ pub(super) async fn stages(app: &App, context: &Arc<Context>, events: &Emitter) 
     })?;
     let authority = match plan.scheme() {
         Scheme::Http => None,
-        scheme => trust::authority(context.cluster()?, scheme, &context.paths).await?,
+        Scheme::Https => trust::authority(context.cluster()?, Scheme::Https, &context.paths).await?,
     };
     Ok(outcome(plan, host, authority, took))
 }

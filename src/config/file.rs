@@ -323,7 +323,7 @@ mod tests {
     fn an_unknown_key_has_its_place_and_a_guess() {
         let failure = refused("name: a\nprot: 80\n");
         assert_eq!(failure.what, "q.yaml:2:1: unknown key `prot`");
-        assert!(failure.hint.unwrap().starts_with("did you mean `port`? known keys: name, profile, ingress, port"));
+        assert!(failure.hint.unwrap().starts_with("did you mean `port`? known keys: name, profile, ingress, gateway, port"));
         let failure = refused("node:\n  img: a\n");
         assert_eq!(failure.what, "q.yaml:2:3: unknown key `img`");
         assert!(!refused("colour: red").hint.unwrap().contains("did you mean"));

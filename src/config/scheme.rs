@@ -40,8 +40,7 @@ impl Scheme {
         }
     }
 
-    /// For serde.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that skip_serializing_if calls")]
+    /// Is it plain HTTP? By reference, as serde's `skip_serializing_if` calls it.
     pub fn is_http(&self) -> bool {
         *self == Self::Http
     }

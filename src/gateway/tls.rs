@@ -40,7 +40,8 @@ impl Authority {
             format!("/api/v1/namespaces/{namespace}/secrets/{name}"),
             format!("/apis/cert-manager.io/v1/namespaces/{namespace}/certificates/{name}"),
         );
-        let (secret, certificate) = tokio::join!(cluster.find(&secret), cluster.find(&certificate));
+        let asked = async { tokio::join!(cluster.find(&secret), cluster.find(&certificate)) };
+        let (secret, certificate) = Box::pin(asked).await;
         let unread = |message: String| GatewayError::NoAuthority { message };
         let secret = secret.map_err(|error| unread(error.to_string()))?.unwrap_or_default();
         let names = certificate.ok().flatten().unwrap_or_default();

@@ -57,9 +57,9 @@ async fn the_plan_has_all_of_it() {
     let names = &find("Certificate", "quickstart-gateway")["spec"]["dnsNames"];
     assert_eq!(*names, json!(["*.models.test", "*.lessons.models.test", "localhost"]));
     assert_eq!(find("Gateway", "quickstart-https")["spec"]["servers"][0]["tls"]["credentialName"], "quickstart-gateway");
-    let plain =
+    let bare =
         machine.quickstart(&["plan", "-o", "manifests", "--config", "/dev/null", "--bundle", &machine.bundle]).await.expect(0).stdout;
-    assert!(!plain.contains("quickstart-https"), "nobody asked for it");
+    assert!(!bare.contains("quickstart-https"), "nobody asked for it");
 }
 
 /// What cannot be is told before anything is done.
@@ -128,7 +128,7 @@ async fn another_authority_is_refused() {
     assert_eq!(machine.gateway.requests().len(), asked, "nothing was sent to it");
     let output = machine.up(&["--timeout", "4s"]).await;
     late(&output, "GATEWAY_CERTIFICATE", &["has no certificate of this cluster"]);
-    crate::second_up::delete(&machine, "/api/v1/namespaces/istio-system/secrets/quickstart-gateway").await;
+    // Nobody makes it again.
     machine.server.edit("/apis/apps/v1/namespaces/cert-manager/deployments/cert-manager", "kubectl", |object| {
         object["spec"]["replicas"] = json!(0);
     });
