@@ -2,16 +2,17 @@
 
 use serde_json::json;
 
-use super::session;
+use super::{session, trust};
 use crate::app::App;
 use crate::catalog::embedded;
 use crate::cli::{Detached, ForwardCommand, ForwardRun, ForwardStart, ForwardStop, ServicePort, TableOutput};
-use crate::config::Settings;
+use crate::config::{ClusterPaths, Settings};
 use crate::error::{Exit, Failure};
 use crate::forward::{self, Alive, Port, Service, Start, Tunnel, Word};
 use crate::plan::DEMO;
 use crate::predict::{Protocol, Request};
 use crate::report::{document, tunnels};
+use crate::state::State;
 
 pub(super) async fn run(app: &App, command: &ForwardCommand) -> Result<Exit, Failure> {
     match command {
@@ -31,14 +32,19 @@ impl From<&ServicePort> for Service {
     }
 }
 
+/// The service that was named, or the gateway.
+fn meant(named: Option<&ServicePort>, state: &State) -> Service {
+    named.map_or_else(|| Service::ingress_of(state.network(), state.scheme()), Service::from)
+}
+
 async fn start(app: &App, arguments: &ForwardStart) -> Result<Exit, Failure> {
     let (state, paths) = session::existing(app)?;
-    let service = Service::from(&arguments.service);
+    let service = meant(arguments.service.as_ref(), &state);
     let wanted = Start { paths: &paths, name: &app.settings.name, service: service.clone(), port: arguments.port, first: Settings::PORT };
     let record = forward::start(wanted).await?;
-    app.data(&format!("http://127.0.0.1:{} → {service}", record.port))?;
-    if let Some(host) = state.demo_host.filter(|_| service.is_ingress()) {
-        app.data(&curl(host, record.port))?;
+    app.data(&format!("{} → {service}", service.url(record.port)))?;
+    if service.is_ingress() {
+        curl(app, &state, &paths, &service, record.port).await?;
     }
     app.printer.talk("it runs in the background: `quickstart forward status` shows it, `quickstart forward stop` ends it");
     Ok(Exit::Ok)
@@ -54,7 +60,7 @@ async fn stop(app: &App, arguments: &ForwardStop) -> Result<Exit, Failure> {
         app.printer.talk("there is no tunnel: nothing to do");
     }
     for record in ended {
-        app.data(&format!("ended: http://127.0.0.1:{} → {}", record.port, record.service))?;
+        app.data(&format!("ended: {} → {}", record.service.url(record.port), record.service))?;
     }
     Ok(Exit::Ok)
 }
@@ -73,13 +79,12 @@ fn status(app: &App, output: TableOutput) -> Result<Exit, Failure> {
 async fn foreground(app: &App, arguments: &ForwardRun) -> Result<Exit, Failure> {
     let (state, paths) = session::existing(app)?;
     let (cluster, kubeconfig) = session::access(app, &state, &paths).await?;
-    let service = Service::from(&arguments.service);
-    let ingress = service.is_ingress();
-    let tunnel = Tunnel::open(cluster, kubeconfig, service, Port::Exactly(arguments.port)).await?;
+    let service = meant(arguments.service.as_ref(), &state);
+    let tunnel = Tunnel::open(cluster, kubeconfig, service.clone(), Port::Exactly(arguments.port)).await?;
     let port = tunnel.port();
-    app.data(&format!("http://127.0.0.1:{port} → {} (Ctrl-C ends it)", arguments.service))?;
-    if let Some(host) = state.demo_host.filter(|_| ingress) {
-        app.data(&curl(host, port))?;
+    app.data(&format!("{} → {service} (Ctrl-C ends it)", service.url(port)))?;
+    if service.is_ingress() {
+        curl(app, &state, &paths, &service, port).await?;
     }
     tunnel.run(app.cancel.clone()).await;
     Ok(Exit::Ok)
@@ -90,7 +95,7 @@ async fn background(app: &App, arguments: &ForwardRun, port: Detached) -> Result
     let say = |word: &Word| app.data(&serde_json::to_string(word).unwrap_or_default());
     let opened = async {
         let (state, paths) = session::existing(app)?;
-        let service = Service::from(&arguments.service);
+        let service = meant(arguments.service.as_ref(), &state);
         let held = forward::hold(&paths, &service, &app.cancel).await?;
         let (cluster, kubeconfig) = session::access(app, &state, &paths).await?;
         let port = match port {
@@ -115,7 +120,15 @@ async fn background(app: &App, arguments: &ForwardRun, port: Detached) -> Result
     }
 }
 
-fn curl(host: String, port: u16) -> String {
+/// The demo's prediction through this tunnel, as a line for a shell.
+async fn curl(app: &App, state: &State, paths: &ClusterPaths, service: &Service, port: u16) -> Result<(), Failure> {
+    let Some(host) = state.demo_host.clone() else { return Ok(()) };
+    let authority = if service.is_tls() {
+        let (cluster, _) = session::access(app, state, paths).await?;
+        trust::authority(&cluster, state.scheme(), paths).await?
+    } else {
+        None
+    };
     let body = serde_json::from_str(embedded::SAMPLE_INPUT).unwrap_or_default();
-    Request { name: DEMO.1.to_owned(), host, port, protocol: Protocol::V1, body }.curl()
+    app.data(&Request { name: DEMO.1.to_owned(), host, port, authority, protocol: Protocol::V1, body }.curl())
 }

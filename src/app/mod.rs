@@ -24,6 +24,7 @@ mod stop;
 mod story;
 mod switch;
 mod timeline;
+mod trust;
 mod up;
 
 use std::ffi::OsString;

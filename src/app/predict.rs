@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::session;
+use super::{session, trust};
 use crate::app::App;
 use crate::catalog::embedded;
 use crate::cli::{self, Predict, TextOutput};
@@ -30,7 +30,9 @@ pub(super) async fn run(app: &App, arguments: &Predict) -> Result<Exit, Failure>
         cli::Protocol::V1 => Protocol::V1,
         cli::Protocol::V2 => Protocol::V2,
     };
-    let request = Request { name: arguments.service.clone(), host, port, protocol, body: body(&input(arguments).await?, protocol) };
+    let authority = trust::authority(&cluster, state.scheme(), &paths).await?;
+    let request =
+        Request { name: arguments.service.clone(), host, port, authority, protocol, body: body(&input(arguments).await?, protocol) };
     if let Some(requests) = arguments.repeat {
         return repeat(app, arguments, &request, requests).await;
     }
@@ -44,7 +46,8 @@ pub(super) async fn run(app: &App, arguments: &Predict) -> Result<Exit, Failure>
 
 /// The port of localhost that leads to the gateway: mapped, or a tunnel's.
 pub(super) fn way_in(state: &State, paths: &ClusterPaths) -> Result<u16, Failure> {
-    let tunnel = || forward::list(paths).into_iter().find(|tunnel| tunnel.service == Service::ingress_of(state.network()).to_string());
+    let ingress = Service::ingress_of(state.network(), state.scheme()).to_string();
+    let tunnel = || forward::list(paths).into_iter().find(|tunnel| tunnel.service == ingress);
     let tunnel = || tunnel().filter(|tunnel| tunnel.state == Alive::Running).map(|tunnel| tunnel.record.port);
     state.port.or_else(tunnel).ok_or_else(|| {
         Failure::new("NO_INGRESS", Exit::Prerequisite, "this cluster has no port on localhost")

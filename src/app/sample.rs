@@ -6,12 +6,13 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::predict::way_in;
-use super::session;
+use super::{session, trust};
 use crate::app::App;
 use crate::cli::{
     SampleApply, SampleCommand, SampleDecide, SampleDelete, SampleInit, SampleLint, SampleShow, SampleTest, TableOutput, TextOutput,
 };
 use crate::error::{Exit, Failure};
+use crate::gateway::Authority;
 use crate::report::{document, lint_text, sample_table, seconds};
 use crate::sample::{self, Bench, Sample, canary, init, lint};
 use crate::state::State;
@@ -74,6 +75,7 @@ struct Ground {
     cluster: crate::cluster::Cluster,
     state: State,
     port: Option<u16>,
+    authority: Option<Authority>,
     no_port: Option<Failure>,
 }
 
@@ -81,11 +83,12 @@ impl Ground {
     async fn open(app: &App) -> Result<Self, Failure> {
         let (state, paths) = session::existing(app)?;
         let (cluster, _) = session::access(app, &state, &paths).await?;
-        let (port, no_port) = match way_in(&state, &paths) {
-            Ok(port) => (Some(port), None),
-            Err(failure) => (None, Some(failure)),
+        let way = async { Ok::<_, Failure>((way_in(&state, &paths)?, trust::authority(&cluster, state.scheme(), &paths).await?)) };
+        let (port, authority, no_port) = match way.await {
+            Ok((port, authority)) => (Some(port), authority, None),
+            Err(failure) => (None, None, Some(failure)),
         };
-        Ok(Self { cluster, state, port, no_port })
+        Ok(Self { cluster, state, port, authority, no_port })
     }
 
     /// The port, for a verb that cannot do without.
@@ -105,6 +108,7 @@ impl Ground {
             names: self.state.names(),
             demo: self.state.namespace(),
             port,
+            authority: self.authority.clone(),
             timeout,
             cancel,
             tell,

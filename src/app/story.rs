@@ -9,14 +9,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::join::Teller;
 use super::session::Session;
+use super::trust;
 use crate::app::App;
 use crate::cli::EventsOutput;
-use crate::config::{ClusterName, ClusterPaths};
+use crate::config::{ClusterName, ClusterPaths, Scheme};
 use crate::engine::{self, Runner};
 use crate::error::{Exit, Failure};
 use crate::event::{Emitter, Event, EventKind, Outcome};
 use crate::forward;
-use crate::gateway;
+use crate::gateway::{self, Authority};
 use crate::lifecycle;
 use crate::plan::{self, Plan, Stage, StageId, Target};
 use crate::predict::{Protocol, Request};
@@ -134,7 +135,11 @@ pub(super) async fn stages(app: &App, context: &Arc<Context>, events: &Emitter) 
             state.resets.push(Reset { at: jiff::Timestamp::now().to_string(), kind });
         }
     })?;
-    Ok(outcome(plan, host, took))
+    let authority = match plan.scheme() {
+        Scheme::Http => None,
+        Scheme::Https => trust::authority(context.cluster()?, Scheme::Https, &context.paths).await?,
+    };
+    Ok(outcome(plan, host, authority, took))
 }
 
 /// Tunnels that `stop` or `reset` put to sleep lead somewhere again, on the ports that they had.
@@ -168,10 +173,10 @@ async fn host_of_demo(context: &Context, stages: &[(StageId, u64)]) -> Option<St
 }
 
 /// What a successful run leaves; the curl line is the one that the last stage has just proven.
-fn outcome(plan: &Plan, host: Option<String>, stages: Vec<(StageId, u64)>) -> Outcome {
+fn outcome(plan: &Plan, host: Option<String>, authority: Option<Authority>, stages: Vec<(StageId, u64)>) -> Outcome {
     let port = plan.port();
     let proven = plan.demo.as_ref().zip(port).zip(host).map(|((demo, port), host)| {
-        let request = Request { name: demo.name.clone(), host, port, protocol: Protocol::V1, body: demo.input.clone() };
+        let request = Request { name: demo.name.clone(), host, port, authority, protocol: Protocol::V1, body: demo.input.clone() };
         (request.curl(), demo.expected.clone())
     });
     let context = match &plan.target {
@@ -179,7 +184,7 @@ fn outcome(plan: &Plan, host: Option<String>, stages: Vec<(StageId, u64)>) -> Ou
         Target::Existing { context, .. } => context.clone(),
     };
     let (curl, prediction) = proven.unzip();
-    Outcome { url: port.map_or_else(String::new, |port| format!("http://127.0.0.1:{port}")), curl, prediction, stages, context }
+    Outcome { url: port.map_or_else(String::new, |port| plan.scheme().url(port)), curl, prediction, stages, context }
 }
 
 /// Reads the events until the last one, for the screen, for `events.jsonl` and for the board.

@@ -26,6 +26,7 @@ const ADDONS: &[(&str, &str)] = &[
     ("prometheus", include_str!("../../manifests/addons/prometheus.yaml")),
     ("hardening", include_str!("../../manifests/addons/hardening.yaml")),
     ("local-storage", include_str!("../../manifests/addons/local-storage.yaml")),
+    ("https", include_str!("../../manifests/addons/https.yaml")),
 ];
 /// Files that an add-on's ConfigMaps hold: ConfigMap, key, text. They are files so that `promtool` and Grafana can read them as they are.
 const HELD: &[(&str, &str, &str)] = &[

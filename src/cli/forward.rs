@@ -25,9 +25,9 @@ pub struct ForwardStart {
     /// Where to listen on 127.0.0.1 [default: the port it had, else 8080 or the next free one]
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
-    /// Which service
-    #[arg(long, value_name = "NS/NAME:PORT", default_value_t)]
-    pub service: ServicePort,
+    /// Which service [default: the gateway, istio-system/istio-ingressgateway:80, or :443 where it speaks HTTPS]
+    #[arg(long, value_name = "NS/NAME:PORT")]
+    pub service: Option<ServicePort>,
 }
 
 /// `quickstart forward stop`.
@@ -61,9 +61,9 @@ pub struct ForwardRun {
     /// Where to listen on 127.0.0.1; 0 takes a free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     pub port: u16,
-    /// Which service
-    #[arg(long, value_name = "NS/NAME:PORT", default_value_t)]
-    pub service: ServicePort,
+    /// Which service [default: the gateway, istio-system/istio-ingressgateway:80, or :443 where it speaks HTTPS]
+    #[arg(long, value_name = "NS/NAME:PORT")]
+    pub service: Option<ServicePort>,
     /// The process that `forward start` starts: tells its first line to it and goes on alone
     #[arg(long, value_enum, hide = true)]
     pub detached: Option<Detached>,
@@ -78,12 +78,6 @@ pub struct ServicePort {
     pub name: String,
     /// Port of the Service, not of the pod.
     pub port: u16,
-}
-
-impl Default for ServicePort {
-    fn default() -> Self {
-        Self { namespace: "istio-system".to_owned(), name: "istio-ingressgateway".to_owned(), port: 80 }
-    }
 }
 
 impl fmt::Display for ServicePort {

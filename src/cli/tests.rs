@@ -59,7 +59,7 @@ fn every_verb_has_its_defaults() {
     let Verb::Predict(predict) = typed("quickstart predict").verb else { panic!() };
     assert_eq!((predict.service.as_str(), predict.namespace.as_deref()), ("sklearn-iris", None));
     let Verb::Forward(ForwardCommand::Run(run)) = typed("quickstart forward run").verb else { panic!() };
-    assert_eq!((run.port, run.service.to_string().as_str()), (0, "istio-system/istio-ingressgateway:80"));
+    assert_eq!((run.port, run.service), (0, None));
     let Verb::Bundle(BundleCommand::Create(create)) = typed("quickstart bundle create --from s.json o.tar").verb else { panic!() };
     assert_eq!((create.from.as_deref().and_then(std::path::Path::to_str), create.out.to_str()), (Some("s.json"), Some("o.tar")));
     assert!(matches!(typed("quickstart doctor --list").verb, Verb::Doctor(doctor) if doctor.list));

@@ -52,7 +52,7 @@ pub struct Selection {
     /// A version set by its name, or another version of one component; can be given several times
     #[arg(long, value_name = "NAME|COMPONENT=VERSION")]
     pub set: Vec<SetVersion>,
-    /// Add-ons: metrics-server, prometheus, hardening, local-storage; can be given several times [env: QUICKSTART_WITH]
+    /// Add-ons: metrics-server, prometheus, hardening, local-storage, https; can be given several times [env: QUICKSTART_WITH]
     #[arg(long, value_name = "NAME[,NAME…]", value_delimiter = ',')]
     pub with: Vec<String>,
     /// Install on the cluster of this kubectl context instead of a new kind cluster

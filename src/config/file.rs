@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_saphyr::{Error as YamlError, Location, Spanned};
 
-use super::{ClusterName, ConfigError, Ingress, Network, Profile, Resources, Serving, nearest, resources, serving};
+use super::{ClusterName, ConfigError, Ingress, Network, Profile, Resources, Scheme, Serving, nearest, resources, serving};
 use crate::cli::{SetVersion, parse_duration};
 
 /// Taken from the current folder where `--config` is not given.
@@ -24,6 +24,8 @@ pub struct ConfigFile {
     pub profile: Option<Profile>,
     /// `ingress`.
     pub network: Option<Network>,
+    /// `gateway.protocol`.
+    pub gateway: Option<Scheme>,
     /// `port`.
     pub port: Option<u16>,
     /// `versions`: component → version without `v`.
@@ -84,6 +86,7 @@ struct Raw {
     name: Option<Spanned<String>>,
     profile: Option<Profile>,
     ingress: Option<Network>,
+    gateway: Option<RawGateway>,
     port: Option<Spanned<u16>>,
     versions: Option<BTreeMap<String, Spanned<String>>>,
     set: Option<String>,
@@ -109,6 +112,12 @@ struct Raw {
     patches: Vec<Change>,
     #[serde(default)]
     manifests: Vec<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RawGateway {
+    protocol: Option<Scheme>,
 }
 
 #[derive(Deserialize)]
@@ -165,6 +174,7 @@ impl ConfigFile {
             name: name.transpose()?,
             profile: raw.profile,
             network: raw.ingress,
+            gateway: raw.gateway.and_then(|gateway| gateway.protocol),
             port: port.transpose()?,
             versions,
             set: raw.set,
@@ -313,7 +323,7 @@ mod tests {
     fn an_unknown_key_has_its_place_and_a_guess() {
         let failure = refused("name: a\nprot: 80\n");
         assert_eq!(failure.what, "q.yaml:2:1: unknown key `prot`");
-        assert!(failure.hint.unwrap().starts_with("did you mean `port`? known keys: name, profile, ingress, port"));
+        assert!(failure.hint.unwrap().starts_with("did you mean `port`? known keys: name, profile, ingress, gateway, port"));
         let failure = refused("node:\n  img: a\n");
         assert_eq!(failure.what, "q.yaml:2:3: unknown key `img`");
         assert!(!refused("colour: red").hint.unwrap().contains("did you mean"));
@@ -334,6 +344,10 @@ mod tests {
             ("timeout: 15", "q.yaml:1:10: `timeout`: `15` has no unit"),
             ("resources: {a: {b: {limits: {memory: 1 GB}}}}", "q.yaml:1:38: `resources.a.b.limits.memory`: `1 GB` is not a quantity"),
             ("resources: {a: {b: {limit: {}}}}", "q.yaml:1:21: unknown key `limit`"),
+            ("gateway: {protocol: htps}", "q.yaml:1:21: `gateway`: `htps` is not one of the values"),
+            ("gateway:\n  protocol: tls", "q.yaml:2:13: `protocol`: `tls` is not one of the values"),
+            ("gateway: https", "q.yaml:1:10: `gateway`: a block of `key: value` lines is expected"),
+            ("gateway: {scheme: https}", "q.yaml:1:11: unknown key `scheme`"),
             ("forward: portmap", "q.yaml:1:10: `forward`: `portmap` is not one of the values"),
             ("versions:\n  kserve: \"\"", "q.yaml:2:11: `versions.kserve` is empty"),
         ] {

@@ -12,6 +12,7 @@ mod nearby;
 mod paths;
 mod resources;
 mod schema;
+mod scheme;
 mod serving;
 mod settings;
 
@@ -25,6 +26,7 @@ pub use nearby::Nearby;
 pub use paths::{ClusterPaths, Paths};
 pub use resources::Resources;
 pub use schema::SCHEMA;
+pub use scheme::Scheme;
 pub use serving::{Serving, Storage};
 pub use settings::{Origin, OwnManifest, Settings, Source};
 

@@ -22,6 +22,8 @@ pub struct ClusterPaths {
     pub state: PathBuf,
     /// Our private kubeconfig, mode 0600.
     pub kubeconfig: PathBuf,
+    /// A copy of the certificate of the gateway's authority, for other programs.
+    pub authority: PathBuf,
     /// Every event, one a line.
     pub events: PathBuf,
     /// The log.
@@ -84,6 +86,7 @@ impl ClusterPaths {
             folder: folder.to_owned(),
             state: folder.join("state.json"),
             kubeconfig: folder.join("kubeconfig"),
+            authority: folder.join("ca.crt"),
             events: folder.join("events.jsonl"),
             log: folder.join("quickstart.log"),
             lock: folder.join("lock"),

@@ -10,7 +10,8 @@ use std::{
 use serde::{Serialize, Serializer};
 
 use super::{
-    Change, ClusterName, ConfigError, ConfigFile, DEFAULT_FILE, Environment, Ingress, Network, Paths, Profile, Resources, Serving, nearest,
+    Change, ClusterName, ConfigError, ConfigFile, DEFAULT_FILE, Environment, Ingress, Network, Paths, Profile, Resources, Scheme, Serving,
+    nearest,
 };
 use crate::cli::{Cli, Span, Verb, parse_duration};
 
@@ -24,6 +25,8 @@ pub struct Settings {
     pub profile: Profile,
     /// What carries requests to Knative's routes.
     pub network: Network,
+    /// How the gateway is to be spoken to, where that was said: the add-on of [`Scheme::ADDON`] decides.
+    pub gateway: Option<Scheme>,
     /// Component → version, where one was asked for; the catalog decides whether there is such a thing.
     pub versions: BTreeMap<String, String>,
     /// The version set that was asked for.
@@ -151,6 +154,7 @@ impl Settings {
         );
         let profile = layers.value("profile", flags.profile, layers.read("QUICKSTART_PROFILE", profile)?, file.profile);
         let network = layers.value("ingress", flags.ingress, None, file.network);
+        let gateway = layers.value("gateway.protocol", None, None, file.gateway);
         let named = flags.set.iter().find(|set| set.is_named()).map(|set| set.version.clone());
         let set = layers.value("set", named, layers.read("QUICKSTART_SET", |text| Ok(text.to_owned()))?, file.set);
         let with = layers.value(
@@ -236,6 +240,7 @@ impl Settings {
             name,
             profile,
             network,
+            gateway,
             versions,
             set,
             with: with.unwrap_or_default().0,
@@ -335,10 +340,11 @@ impl Layers<'_> {
 
     /// In the order of the fields, whatever order they were asked in.
     fn sorted(mut self) -> Vec<Origin> {
-        const ORDER: [&str; 24] = [
+        const ORDER: [&str; 25] = [
             "name",
             "profile",
             "ingress",
+            "gateway",
             "set",
             "with",
             "versions",

@@ -4,13 +4,13 @@ use serde_json::Value;
 
 use super::check::CheckResult;
 use super::webhooks::text;
-use crate::config::Network;
+use crate::config::{Network, Scheme};
 use crate::forward::Service;
 use crate::gateway::balanced;
 
 /// Where the Service is.
 pub(super) fn service(network: Network) -> String {
-    let Service { namespace, name, .. } = Service::ingress_of(network);
+    let Service { namespace, name, .. } = Service::ingress_of(network, Scheme::Http);
     format!("/api/v1/namespaces/{namespace}/services/{name}")
 }
 

@@ -43,7 +43,7 @@ pub(super) async fn live(environment: &Environment, state: Option<&State>, paths
             Err(failure) => return failed(failure),
         };
         match cluster.version().await {
-            Ok(version) => answers(&cluster, version, state, paths, catalog).await,
+            Ok(version) => Box::pin(answers(&cluster, version, state, paths, catalog)).await,
             Err(error) => failed(error.into()),
         }
     };

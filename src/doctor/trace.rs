@@ -7,7 +7,7 @@ use crate::catalog::RestMap;
 use crate::cluster::{Cluster, ClusterError};
 use crate::config::Network;
 use crate::error::{Exit, Failure};
-use crate::gateway;
+use crate::gateway::{self, Authority};
 use crate::health::{World, ask, pods};
 use crate::plan::{Check, Probe, Verdict, is_raw};
 use crate::state::State;
@@ -35,7 +35,7 @@ pub async fn trace(cluster: &Cluster, state: &State, namespace: &str, name: &str
     let (verdict, domains, gateway, virtual_services, knative, ingresses, routes, services, slices, pods) = tokio::join!(
         readiness(cluster, namespace, name),
         domains(cluster, raw),
-        mapped(state.port),
+        mapped(cluster, state),
         list(cluster, &virtual_services),
         list(cluster, &knative),
         list(cluster, &ingresses),
@@ -101,9 +101,10 @@ async fn domains(cluster: &Cluster, raw: bool) -> Result<Vec<String>, ClusterErr
     Ok(data.into_iter().flatten().map(|(key, _)| key.clone()).filter(|key| !key.starts_with('_')).collect())
 }
 
-async fn mapped(port: Option<u16>) -> Option<(u16, Result<(), String>)> {
-    let port = port?;
-    Some((port, gateway::answers(port).await.map_err(|error| error.to_string())))
+async fn mapped(cluster: &Cluster, state: &State) -> Option<(u16, Result<(), String>)> {
+    let port = state.port?;
+    let answered = async { gateway::answers(port, Authority::of(cluster, state.scheme()).await?.as_ref()).await };
+    Some((port, answered.await.map_err(|error| error.to_string())))
 }
 
 fn trouble(pod: &Value) -> Option<(Option<String>, String)> {

@@ -18,6 +18,7 @@ const OFTEN: Duration = Duration::from_secs(1);
 const RARELY: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_secs(10);
+const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: quickstart.invalid\r\nuser-agent: quickstart\r\nconnection: close\r\n\r\n";
 
 /// Ports of our own looks through the tunnel: they are not counted as connections.
 pub(super) type Own = Mutex<HashSet<u16>>;
@@ -72,12 +73,15 @@ async fn try_waiting(pool: &Pool) {
     }
 }
 
-/// A request through the whole tunnel now and then: any HTTP status is an answer. Never returns.
+/// A request through the whole tunnel now and then: any HTTP status is an answer, and so is a server's side of TLS. Never returns.
 pub(super) async fn look_through(pool: Arc<Pool>, own: Arc<Own>, port: u16) {
     let mut missed = 0;
+    let (request, begins) =
+        if pool.finder.service().is_tls() { (hello(), b"\x16".as_slice()) } else { (Some(GET.to_vec()), b"HTTP/".as_slice()) };
+    let Some(request) = request else { return };
     loop {
         let began = Instant::now();
-        let ok = timeout(LOOK, ask(&own, port)).await.is_ok_and(|answer| answer.is_ok());
+        let ok = timeout(LOOK, ask(&own, port, &request, begins)).await.is_ok_and(|answer| answer.is_ok());
         missed = if ok { 0 } else { missed + 1 };
         // One look that takes too long is a busy machine.
         if missed != 1 {
@@ -87,17 +91,27 @@ pub(super) async fn look_through(pool: Arc<Pool>, own: Arc<Own>, port: u16) {
     }
 }
 
-async fn ask(own: &Own, port: u16) -> std::io::Result<()> {
+/// The beginning of TLS, as for any client: who answers it goes on with a handshake record (RFC 8446, 5.1: 22). That is as far as a look goes.
+fn hello() -> Option<Vec<u8>> {
+    let config = rustls::ClientConfig::builder().with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+    let name = rustls::pki_types::ServerName::try_from("localhost").ok()?;
+    let mut connection = rustls::ClientConnection::new(Arc::new(config), name).ok()?;
+    let mut bytes = Vec::new();
+    connection.write_tls(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+async fn ask(own: &Own, port: u16, request: &[u8], begins: &[u8]) -> std::io::Result<()> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     let mine = socket.local_addr()?.port();
     own.lock().unwrap_or_else(PoisonError::into_inner).insert(mine);
     let _guard = Guard(own, mine);
     let mut stream = socket.connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
-    stream.write_all(b"GET / HTTP/1.1\r\nhost: quickstart.invalid\r\nuser-agent: quickstart\r\nconnection: close\r\n\r\n").await?;
+    stream.write_all(request).await?;
     let mut answer = [0; 5];
     stream.read_exact(&mut answer).await?;
-    if &answer == b"HTTP/" { Ok(()) } else { Err(std::io::ErrorKind::InvalidData.into()) }
+    if answer.starts_with(begins) { Ok(()) } else { Err(std::io::ErrorKind::InvalidData.into()) }
 }
 
 struct Guard<'a>(&'a Own, u16);

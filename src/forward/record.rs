@@ -58,7 +58,7 @@ pub enum Alive {
 pub struct TunnelStatus {
     /// `namespace/name:port`.
     pub service: String,
-    /// `http://127.0.0.1:PORT`.
+    /// `http://127.0.0.1:PORT`, or `https://…`.
     pub url: String,
     /// Does its process live?
     pub state: Alive,
@@ -89,8 +89,9 @@ pub struct Shown {
 impl TunnelStatus {
     pub(super) fn new(record: Record, state: Alive) -> Self {
         let Record { service, pid, port, started, pod, health, counters, last_error, .. } = record;
+        let url = service.url(port);
         let record = Shown { pid, port, started, pod, health, counters, last_error };
-        Self { service: service.to_string(), url: format!("http://127.0.0.1:{port}"), state, record }
+        Self { service: service.to_string(), url, state, record }
     }
 
     /// What is not as it should be, as a sentence.

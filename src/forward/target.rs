@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::ForwardError;
 use crate::cluster::Cluster;
-use crate::config::Network;
+use crate::config::{Network, Scheme};
 use crate::health::{rollout::condition, selector};
 
 /// A port of a Service.
@@ -29,22 +29,36 @@ impl Service {
         Self { namespace: "istio-system".into(), name: "istio-ingressgateway".into(), port: 80 }
     }
 
-    /// The same on a cluster with this way to Knative's routes.
-    pub fn ingress_of(network: Network) -> Self {
+    /// The same on a cluster with this way to Knative's routes, whose gateway is spoken to like this.
+    pub fn ingress_of(network: Network, scheme: Scheme) -> Self {
         match network {
-            Network::Istio => Self::ingress(),
+            Network::Istio => Self { port: scheme.service_port(), ..Self::ingress() },
             Network::Kourier => Self { namespace: "kourier-system".into(), name: "kourier".into(), port: 80 },
         }
     }
 
     /// Do predictions go through it?
     pub fn is_ingress(&self) -> bool {
-        [Network::Istio, Network::Kourier].into_iter().any(|network| *self == Self::ingress_of(network))
+        self.is_tls() || self.is_first()
     }
 
-    /// What its files' names have after `forward`: nothing for the ingress. Names of Kubernetes have no underscore.
+    /// Is it the gateway's HTTPS?
+    pub fn is_tls(&self) -> bool {
+        *self == Self::ingress_of(Network::Istio, Scheme::Https)
+    }
+
+    fn is_first(&self) -> bool {
+        [Network::Istio, Network::Kourier].into_iter().any(|network| *self == Self::ingress_of(network, Scheme::Http))
+    }
+
+    /// The address of its port of 127.0.0.1.
+    pub fn url(&self, port: u16) -> String {
+        if self.is_tls() { Scheme::Https } else { Scheme::Http }.url(port)
+    }
+
+    /// What its files' names have after `forward`: nothing for the ingress, as long as that is HTTP. Names of Kubernetes have no underscore.
     pub fn suffix(&self) -> String {
-        if self.is_ingress() { String::new() } else { format!("-{}_{}_{}", self.namespace, self.name, self.port) }
+        if self.is_first() { String::new() } else { format!("-{}_{}_{}", self.namespace, self.name, self.port) }
     }
 }
 

@@ -1,4 +1,6 @@
-//! HTTP to istio-ingressgateway on localhost: the way every prediction goes.
+//! HTTP or HTTPS to istio-ingressgateway on localhost: the way every prediction goes.
+
+mod tls;
 
 use std::time::Duration;
 
@@ -6,6 +8,8 @@ use serde_json::Value;
 
 use crate::error::{Exit, Explain};
 use crate::rules;
+
+pub use tls::Authority;
 
 /// Where the gateway's Service is.
 pub const SERVICE: &str = "/api/v1/namespaces/istio-system/services/istio-ingressgateway";
@@ -33,6 +37,22 @@ pub enum GatewayError {
         /// Innermost cause.
         message: String,
     },
+    /// Whoever answers on the port has no certificate of this cluster's authority.
+    #[error("{address} has no certificate of this cluster for {name}: {message}")]
+    Untrusted {
+        /// `127.0.0.1:8080`.
+        address: String,
+        /// The name that it was asked for.
+        name: String,
+        /// Innermost cause.
+        message: String,
+    },
+    /// The cluster's authority cannot be read.
+    #[error("the certificate of the gateway's authority cannot be read: {message}")]
+    NoAuthority {
+        /// Where it should be, or why it cannot be asked for.
+        message: String,
+    },
     /// An HTTP status other than 200.
     #[error("{host} answered {status}: {body}")]
     Status {
@@ -57,6 +77,7 @@ impl Explain for GatewayError {
     fn id(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } => "GATEWAY_UNREACHABLE",
+            Self::Untrusted { .. } | Self::NoAuthority { .. } => "GATEWAY_CERTIFICATE",
             Self::Status { status: 404, .. } => "GATEWAY_404",
             Self::Status { .. } | Self::NotJson { .. } => "PREDICTION_FAILED",
         }
@@ -64,12 +85,15 @@ impl Explain for GatewayError {
     fn exit(&self) -> Exit {
         match self {
             Self::Unreachable { .. } => Exit::NotRunning,
+            Self::Untrusted { .. } | Self::NoAuthority { .. } => Exit::Verification,
             _ => Exit::StageFailed,
         }
     }
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Unreachable { .. } => "`quickstart status` tells whether the cluster runs and on which port".into(),
+            Self::Untrusted { .. } => "another program may listen there: `quickstart status` names the port, `quickstart up` makes a new certificate".into(),
+            Self::NoAuthority { .. } => "`quickstart up` makes it again".into(),
             Self::Status { status: 404, .. } => {
                 "is the InferenceService Ready, and its host under the cluster's domain? `quickstart doctor route NAME` goes along its way hop by hop".into()
             }
@@ -83,58 +107,69 @@ impl Explain for GatewayError {
 }
 
 /// A client for localhost: no proxy, whatever the environment says.
-fn client() -> Result<reqwest::Client, GatewayError> {
-    reqwest::Client::builder()
-        .no_proxy()
-        .timeout(TIMEOUT)
-        .connect_timeout(Duration::from_secs(3))
-        .build()
-        .map_err(|error| GatewayError::Unreachable { address: "localhost".into(), message: error.to_string() })
+fn client(authority: Option<&Authority>) -> Result<reqwest::Client, GatewayError> {
+    let builder = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).connect_timeout(Duration::from_secs(3));
+    let builder = match authority {
+        None => builder,
+        Some(authority) => authority.trusted(builder)?,
+    };
+    builder.build().map_err(|error| GatewayError::Unreachable { address: "localhost".into(), message: error.to_string() })
 }
 
-/// Does anything speak HTTP there? Any status will do: without a matching host the gateway says 404.
-pub async fn answers(port: u16) -> Result<(), GatewayError> {
-    let address = format!("127.0.0.1:{port}");
-    client()?
-        .get(format!("http://{address}/"))
-        .header("host", "quickstart.invalid")
+/// Does anything speak HTTP there, or HTTPS with a certificate of this authority? Any status will do: without a matching host the gateway
+/// says 404.
+pub async fn answers(port: u16, authority: Option<&Authority>) -> Result<(), GatewayError> {
+    let host = "quickstart.invalid";
+    client(authority)?
+        .get(url(port, authority, host, "/"))
+        .header("host", host)
         .timeout(Duration::from_secs(5))
         .send()
         .await
         .map(|_| ())
-        .map_err(|error| unreachable(&address, &error))
+        .map_err(|error| failed(port, &error))
 }
 
 /// A POST with a Host header; the answer as JSON.
-pub async fn post(port: u16, host: &str, path: &str, body: &Value) -> Result<Value, GatewayError> {
-    Caller::new()?.post(port, host, path, body).await
+pub async fn post(port: u16, authority: Option<&Authority>, host: &str, path: &str, body: &Value) -> Result<Value, GatewayError> {
+    Caller::new(authority)?.post(port, host, path, body).await
+}
+
+/// The address of a path at the gateway.
+fn url(port: u16, authority: Option<&Authority>, host: &str, path: &str) -> String {
+    match authority {
+        None => format!("http://127.0.0.1:{port}{path}"),
+        Some(authority) => format!("https://{}:{port}{path}", authority.name_for(host)),
+    }
 }
 
 /// Somebody who asks more than once, over the same connections.
 #[derive(Clone, Debug)]
-pub struct Caller(reqwest::Client);
+pub struct Caller {
+    client: reqwest::Client,
+    authority: Option<Authority>,
+}
 
 impl Caller {
-    /// Without connections yet.
-    pub fn new() -> Result<Self, GatewayError> {
-        client().map(Self)
+    /// Without connections yet; `authority`: it is HTTPS.
+    pub fn new(authority: Option<&Authority>) -> Result<Self, GatewayError> {
+        Ok(Self { client: client(authority)?, authority: authority.cloned() })
     }
 
     /// As [`post`].
     pub async fn post(&self, port: u16, host: &str, path: &str, body: &Value) -> Result<Value, GatewayError> {
-        let address = format!("127.0.0.1:{port}");
         let mut response = self
-            .0
-            .post(format!("http://{address}{path}"))
+            .client
+            .post(url(port, self.authority.as_ref(), host, path))
             .header("host", host)
             .header("content-type", "application/json")
             .body(body.to_string())
             .send()
             .await
-            .map_err(|error| unreachable(&address, &error))?;
+            .map_err(|error| failed(port, &error))?;
         let status = response.status().as_u16();
         let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&address, &error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| failed(port, &error))? {
             bytes.extend_from_slice(&chunk);
             if bytes.len() > MAX_ANSWER {
                 break;
@@ -153,12 +188,19 @@ fn beginning(text: &str) -> String {
     if text.trim().is_empty() { "(no body)".into() } else { text.trim().to_owned() }
 }
 
-fn unreachable(address: &str, error: &reqwest::Error) -> GatewayError {
+fn failed(port: u16, error: &reqwest::Error) -> GatewayError {
     let mut current: &dyn std::error::Error = error;
     while let Some(source) = current.source() {
         current = source;
     }
-    GatewayError::Unreachable { address: address.to_owned(), message: current.to_string() }
+    let (address, message) = (format!("127.0.0.1:{port}"), current.to_string());
+    match message.strip_prefix(tls::REFUSED) {
+        None => GatewayError::Unreachable { address, message },
+        Some(why) => {
+            let name = error.url().and_then(reqwest::Url::host_str).unwrap_or_default().to_owned();
+            GatewayError::Untrusted { address, name, message: why.to_owned() }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -179,7 +221,7 @@ mod tests {
             stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").await.unwrap();
             while stream.write_all(&vec![b'1'; 65536]).await.is_ok() {}
         });
-        let error = post(port, "h", "/p", &Value::Null).await.unwrap_err();
+        let error = post(port, None, "h", "/p", &Value::Null).await.unwrap_err();
         assert!(matches!(&error, GatewayError::NotJson { body, .. } if body.len() == 300), "{error}");
         endless.await.unwrap();
     }

@@ -10,7 +10,7 @@ use super::{pods, restarted, rollout};
 use crate::catalog::{Object, RestMap};
 use crate::cluster::{Cluster, ClusterError};
 use crate::error::Explain;
-use crate::gateway;
+use crate::gateway::{self, Authority};
 use crate::plan::{Check, Probe, Verdict, said_host};
 use crate::rules::{self, Patience, Source};
 
@@ -57,15 +57,21 @@ async fn answer(world: World<'_>, probe: &Probe) -> Result<Verdict, ClusterError
         Probe::Present { paths } => present(cluster, paths).await,
         Probe::Condition { path, condition } => has_condition(cluster, path, condition).await,
         Probe::InferenceServiceReady { namespace, name } => inference_service(world, namespace, name).await,
-        Probe::GatewayAnswers { port } => Ok(match gateway::answers(*port).await {
-            Ok(()) => Verdict::Ready,
-            Err(error) => failed(&error, Patience::Deadline),
-        }),
-        Probe::Prediction { namespace, name, host, port } => {
+        Probe::GatewayAnswers { port, scheme } => {
+            let answered = async { gateway::answers(*port, Authority::of(cluster, *scheme).await?.as_ref()).await };
+            Ok(match answered.await {
+                Ok(()) => Verdict::Ready,
+                Err(error) => failed(&error, Patience::Deadline),
+            })
+        }
+        Probe::Prediction { namespace, name, host, port, scheme } => {
             let path = inference_service_path(namespace, name);
             let live = cluster.find(&path).await.ok().flatten();
             let host = live.as_ref().and_then(said_host).unwrap_or(host);
-            Ok(prediction(world, name, host, *port).await)
+            Ok(match Authority::of(cluster, *scheme).await {
+                Ok(authority) => prediction(world, name, host, *port, authority.as_ref()).await,
+                Err(error) => failed(&error, Patience::Deadline),
+            })
         }
     }
 }
@@ -244,9 +250,9 @@ pub fn conditions(object: &Value) -> Option<Verdict> {
     plain
 }
 
-async fn prediction(world: World<'_>, name: &str, host: &str, port: u16) -> Verdict {
+async fn prediction(world: World<'_>, name: &str, host: &str, port: u16, authority: Option<&Authority>) -> Verdict {
     let Some((input, expected)) = world.demo else { return Verdict::Ready };
-    match gateway::post(port, host, &format!("/v1/models/{name}:predict"), input).await {
+    match gateway::post(port, authority, host, &format!("/v1/models/{name}:predict"), input).await {
         Ok(answer) if answer == *expected => Verdict::Ready,
         Ok(answer) => Verdict::Trouble {
             id: "PREDICTION_WRONG".into(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::marks::{Mark, Marks};
-use super::{MANAGED_BY, Plan, PlannedComponent, Wave, component_waves, foundation, resources, serving};
+use super::{MANAGED_BY, Plan, PlannedComponent, Wave, component_waves, foundation, https, resources, serving};
 use crate::catalog::{CatalogError, Object, RestMap, embedded, patch, patch_text, yaml};
 
 /// Manifest texts by component and file name.
@@ -128,6 +128,8 @@ pub fn assemble(plan: &Plan, texts: &Texts) -> Result<Assembled, CatalogError> {
             _ => "tags of these registries are not to be resolved",
         };
         marks.look("the plan", reason, &objects);
+        https::put(plan, component, &mut objects)?;
+        marks.look("the plan", "HTTPS at the gateway", &objects);
         serving::put(plan, component, &mut objects)?;
         marks.look("your configuration file", "how models are served", &objects);
         resources::put(plan, &component.name, &mut objects)?;

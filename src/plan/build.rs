@@ -10,7 +10,7 @@ use super::stage::{Demo, Plan, PlannedBundle, PlannedComponent, PlannedFile, Pla
 use super::{Check, Names, Probe, StageId, existing, graph, host};
 use crate::bundle::{GROUPS, Index};
 use crate::catalog::{Catalog, CatalogError, Choice, KubernetesRange, Set, embedded};
-use crate::config::{Change, Ingress, Network, Profile, Resources, Serving, Settings};
+use crate::config::{Change, Ingress, Network, Profile, Resources, Scheme, Serving, Settings};
 
 /// The node port that kind's mapping and the overlay of istio-ingressgateway agree on.
 pub const GATEWAY_NODE_PORT: u16 = 31080;
@@ -29,7 +29,7 @@ pub fn build(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>) -> 
     let settings = &able(settings, set)?;
     let profile = settings.profile.to_string();
     let mut choices = catalog.choose(set, &settings.versions, &profile, settings.network.as_str())?;
-    choices.extend(catalog.addons(&settings.with, &settings.versions, &profile)?);
+    choices.extend(catalog.addons(&wanted(settings)?, &settings.versions, &profile)?);
     ways(settings, set, &choices)?;
     let target = target(settings, catalog, &choices, bundle, set)?;
     let components: Vec<PlannedComponent> = choices.iter().map(|choice| component(choice, bundle)).collect();
@@ -84,6 +84,21 @@ pub fn build(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>) -> 
     })
 }
 
+/// The add-ons that were chosen, `gateway.protocol` being another word for one of them.
+fn wanted(settings: &Settings) -> Result<Vec<String>, CatalogError> {
+    let mut names = settings.with.clone();
+    let chosen = names.iter().any(|name| name == Scheme::ADDON);
+    match settings.gateway {
+        Some(Scheme::Https) if !chosen => names.push(Scheme::ADDON.to_owned()),
+        Some(Scheme::Http) if chosen => {
+            let message = format!("add-on {} is chosen, or the cluster has it: `down` and a new `up` take it away", Scheme::ADDON);
+            return Err(CatalogError::Own { place: "`gateway.protocol: http`".into(), message });
+        }
+        _ => {}
+    }
+    Ok(names)
+}
+
 /// A set that cannot do every profile takes its own where nobody asked for one.
 fn able(settings: &Settings, set: &Set) -> Result<Settings, CatalogError> {
     let mut settings = settings.clone();
@@ -105,6 +120,7 @@ fn ways(settings: &Settings, set: &Set, choices: &[Choice<'_>]) -> Result<(), Ca
     let refused = |message: String| Err(CatalogError::Own { place: format!("--ingress {}", settings.network), message });
     let has = |name: &str| choices.iter().any(|choice| choice.component.name == name);
     match (settings.network, settings.profile) {
+        (Network::Kourier, _) if has(Scheme::ADDON) => refused("HTTPS at the gateway needs istio".into()),
         (Network::Kourier, Profile::Raw) => refused("it serves Knative only: profile raw needs istio".into()),
         (Network::Kourier, Profile::Serverless) if !has("net-kourier") => refused(format!("version set {} has none", set.name)),
         _ => Ok(()),
@@ -325,15 +341,16 @@ fn stages(
         checks.extend(addon(&component.name));
         add(StageId::component(&component.name), &format!("{} {}", component.title, component.version), needs, checks, 8 * MINUTE);
     }
+    let scheme = Scheme::of(components.iter().map(|component| component.name.as_str()));
     if let Some(port) = local_port.filter(|_| has("istio") || has("kourier")) {
         let check = Check {
             id: "ingress/gateway".into(),
-            probe: Probe::GatewayAnswers { port },
+            probe: Probe::GatewayAnswers { port, scheme },
             hint: format!("is something else listening on 127.0.0.1:{port}? `quickstart doctor` tells"),
             deadline: 2 * MINUTE,
         };
         // Without a Gateway object the gateway's pod is Ready and listens nowhere: net-istio brings the first one, without it we do.
-        let makers = ["istio", "kourier", "net-istio", "net-kourier"];
+        let makers = ["istio", "kourier", "net-istio", "net-kourier", Scheme::ADDON];
         let needs = makers.into_iter().filter(|name| has(name)).map(StageId::component).collect();
         add(StageId::Ingress, "ingress on localhost", needs, vec![check], 3 * MINUTE);
     }
@@ -366,7 +383,13 @@ fn stages(
         if let Some(port) = local_port {
             let check = Check {
                 id: "predict/answer".into(),
-                probe: Probe::Prediction { namespace: demo.namespace.clone(), name: demo.name.clone(), host: demo.host.clone(), port },
+                probe: Probe::Prediction {
+                    namespace: demo.namespace.clone(),
+                    name: demo.name.clone(),
+                    host: demo.host.clone(),
+                    port,
+                    scheme,
+                },
                 hint: "`quickstart predict` asks again; `quickstart status` shows where the way ends".into(),
                 deadline: 2 * MINUTE,
             };

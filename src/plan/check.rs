@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::config::Scheme;
+
 /// One check of a stage; `status` and `doctor` use the same.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Check {
@@ -79,10 +81,13 @@ pub enum Probe {
         /// Name.
         name: String,
     },
-    /// istio-ingressgateway accepts HTTP on 127.0.0.1.
+    /// istio-ingressgateway accepts HTTP or HTTPS on 127.0.0.1.
     GatewayAnswers {
         /// Local port.
         port: u16,
+        /// Which of the two.
+        #[serde(default, skip_serializing_if = "Scheme::is_http")]
+        scheme: Scheme,
     },
     /// A prediction through the gateway gives the expected answer.
     Prediction {
@@ -94,6 +99,9 @@ pub enum Probe {
         host: String,
         /// Local port.
         port: u16,
+        /// How it is asked.
+        #[serde(default, skip_serializing_if = "Scheme::is_http")]
+        scheme: Scheme,
     },
 }
 

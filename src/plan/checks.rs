@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Check, PlannedComponent, Probe};
+use super::{CERTIFICATE, Check, PlannedComponent, Probe};
+use crate::config::Scheme;
 
 const MINUTES: u64 = 60;
 
@@ -40,6 +41,12 @@ pub fn addon(component: &str) -> Vec<Check> {
             "/apis/rbac.authorization.k8s.io/v1/namespaces/models/rolebindings/serving-team",
             "/api/v1/namespaces/models/resourcequotas/models",
         ])],
+        Scheme::ADDON => vec![Check {
+            id: "https/certificate".into(),
+            probe: Probe::Secret { namespace: CERTIFICATE.0.into(), name: CERTIFICATE.1.into(), key: "ca.crt".into() },
+            hint: format!("kubectl -n {} describe certificate {}", CERTIFICATE.0, CERTIFICATE.1),
+            deadline: 2 * MINUTES,
+        }],
         "local-storage" => vec![there(&["/apis/storage.k8s.io/v1/storageclasses/local-path"])],
         _ => Vec::new(),
     }

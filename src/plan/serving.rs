@@ -68,7 +68,7 @@ fn kserve(plan: &Plan, component: &PlannedComponent, objects: &mut [Object]) -> 
     }
     // KServe decides at its start which kinds it watches and remembers which are served (`SetupWithManager`, `IsCrdAvailable` in 0.20), and
     // an Ingress gets another domain only when its model is looked at again: so the pod that read the old configuration must go.
-    if let Some(configuration) = configuration.filter(|_| plan.profile == "raw" || !serving.is_default()) {
+    if let Some(configuration) = configuration.filter(|_| plan.profile == "raw" || !serving.is_default() || !plan.scheme().is_http()) {
         let note = json!({"spec": {"template": {"metadata": {"annotations": {NOTE: &configuration[..16]}}}}});
         for object in objects.iter_mut().filter(|object| object.gvk.kind == "Deployment") {
             patch(object, &note)?;

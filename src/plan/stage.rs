@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Adopted, Check, Names, PulledGroup, StageId};
 use crate::bundle::{KindSettings, Patch, Substitute};
 use crate::catalog::KubernetesRange;
-use crate::config::{Change, Ingress, Origin, OwnManifest, Resources, Serving};
+use crate::config::{Change, Ingress, Origin, OwnManifest, Resources, Scheme, Serving};
 
 /// Everything that `up` would do. Made without I/O, clock or cluster.
 #[derive(Clone, Debug, Serialize)]
@@ -221,6 +221,11 @@ impl Plan {
         Names { profile: &self.profile, domain: self.serving.domain(), entry: Names::entry_of(self.component("kourier").is_some()) }
     }
 
+    /// How the gateway is spoken to.
+    pub fn scheme(&self) -> Scheme {
+        Scheme::of(self.components.iter().map(|component| component.name.as_str()))
+    }
+
     /// The local port of the gateway, where there is one.
     pub fn port(&self) -> Option<u16> {
         self.ingress_port
@@ -235,7 +240,7 @@ impl Plan {
         self.ingress_port = self.ingress_port.map(|_| new);
         for check in self.stages.iter_mut().flat_map(|stage| &mut stage.checks) {
             match &mut check.probe {
-                super::Probe::GatewayAnswers { port } | super::Probe::Prediction { port, .. } => *port = new,
+                super::Probe::GatewayAnswers { port, .. } | super::Probe::Prediction { port, .. } => *port = new,
                 _ => {}
             }
         }

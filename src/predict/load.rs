@@ -60,7 +60,7 @@ impl Summary {
 
 /// Sends a request again and again; ends early, with what there is, when told to stop.
 pub async fn load(request: &Request, load: Load, cancel: &CancellationToken) -> Result<(Summary, Option<GatewayError>), Failure> {
-    let caller = Caller::new()?;
+    let caller = Caller::new(request.authority.as_ref())?;
     let path = request.path();
     let one = async || {
         let started = Instant::now();

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::Failure;
-use crate::gateway;
+use crate::gateway::{self, Authority};
 
 pub use load::{Load, Summary, load};
 
@@ -29,6 +29,8 @@ pub struct Request {
     pub host: String,
     /// Port of 127.0.0.1.
     pub port: u16,
+    /// What the gateway's certificate is held against; `None`: it speaks HTTP.
+    pub authority: Option<Authority>,
     /// Protocol.
     pub protocol: Protocol,
     /// Body.
@@ -46,19 +48,26 @@ impl Request {
 
     /// Sends it.
     pub async fn send(&self) -> Result<Value, Failure> {
-        Ok(gateway::post(self.port, &self.host, &self.path(), &self.body).await?)
+        Ok(gateway::post(self.port, self.authority.as_ref(), &self.host, &self.path(), &self.body).await?)
     }
 
     /// The same request as a line for a shell.
     pub fn curl(&self) -> String {
-        format!(
-            "curl -s -H 'Host: {}' -H 'Content-Type: application/json' http://127.0.0.1:{}{} -d '{}'",
-            self.host,
-            self.port,
-            self.path(),
-            self.body.to_string().replace('\'', "'\\''")
-        )
+        let Self { host, port, .. } = self;
+        let to = match &self.authority {
+            None => format!("-H 'Host: {host}' -H 'Content-Type: application/json' http://127.0.0.1:{port}"),
+            Some(authority) => format!(
+                "--cacert '{}' --resolve {host}:{port}:127.0.0.1 -H 'Content-Type: application/json' https://{host}:{port}",
+                quoted(&authority.file().to_string_lossy())
+            ),
+        };
+        format!("curl -s {to}{} -d '{}'", self.path(), quoted(&self.body.to_string()))
     }
+}
+
+/// For between two quotes of a shell.
+fn quoted(text: &str) -> String {
+    text.replace('\'', "'\\''")
 }
 
 /// Rows of numbers for one protocol as a body of the other: `instances` ↔ `inputs`.
@@ -97,7 +106,14 @@ mod tests {
 
     #[test]
     fn the_curl_line_survives_a_quote_in_the_body() {
-        let request = Request { name: "m".into(), host: "h".into(), port: 1, protocol: Protocol::V1, body: json!({"instances": ["it's"]}) };
+        let request = Request {
+            name: "m".into(),
+            host: "h".into(),
+            port: 1,
+            authority: None,
+            protocol: Protocol::V1,
+            body: json!({"instances": ["it's"]}),
+        };
         assert!(request.curl().ends_with(r#"-d '{"instances":["it'\''s"]}'"#), "{}", request.curl());
     }
 }

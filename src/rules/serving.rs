@@ -2,7 +2,7 @@
 
 use super::sign::{Sign, Source};
 use super::{Rule, named};
-use crate::error::Exit::{Deadline, Degraded, NotRunning, Prerequisite, StageFailed, Usage};
+use crate::error::Exit::{Deadline, Degraded, NotRunning, Prerequisite, StageFailed, Usage, Verification};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -65,6 +65,12 @@ pub(super) const RULES: &[Rule] = &[
         &[NotRunning, Deadline],
         "nothing answers on the ingress port",
         "`quickstart status` tells whether the cluster runs, and where",
+    ),
+    named(
+        "GATEWAY_CERTIFICATE",
+        &[Verification, Deadline],
+        "the gateway's certificate cannot be verified with the authority of this cluster",
+        "another program may listen there: `quickstart status` names the port, `quickstart up` makes a new certificate",
     ),
     named(
         "PREDICTION_FAILED",

@@ -12,6 +12,7 @@ use super::{Sample, SampleError};
 use crate::catalog::{Object, RestMap};
 use crate::cluster::{Cluster, ClusterError};
 use crate::error::Failure;
+use crate::gateway::Authority;
 use crate::health::{World, conditions, interrupted, rollout, until_ready};
 use crate::plan::{Check, DEMO, Names, Probe};
 use crate::stages::emptied;
@@ -44,6 +45,8 @@ pub struct Bench<'a> {
     pub demo: &'a str,
     /// Port of 127.0.0.1 that leads to the gateway.
     pub port: u16,
+    /// What the gateway's certificate is held against; `None`: it speaks HTTP.
+    pub authority: Option<Authority>,
     /// For each wait.
     pub timeout: Duration,
     /// Told to stop.

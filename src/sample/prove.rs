@@ -63,13 +63,13 @@ pub(super) async fn request(bench: &Bench<'_>, service: &str, protocol: Protocol
         live = live.or(bench.cluster.find(&path).await?);
     }
     let host = host(live.as_ref(), bench.names, &bench.namespace, service);
-    Ok(Request { name: service.to_owned(), host, port: bench.port, protocol, body: body.clone() })
+    Ok(Request { name: service.to_owned(), host, port: bench.port, authority: bench.authority.clone(), protocol, body: body.clone() })
 }
 
 /// Asks until the gateway knows the way; what the model then says counts.
 pub(super) async fn answers(bench: &Bench<'_>, sample: &Sample, request: &Request, path: &str, expected: &Value) -> Result<Value, Failure> {
     let answer = until(bench, "an answer through the gateway", ROUTED, async || {
-        Ok(match gateway::post(request.port, &request.host, path, &request.body).await {
+        Ok(match gateway::post(request.port, request.authority.as_ref(), &request.host, path, &request.body).await {
             Ok(answer) => Look::Done(answer),
             Err(gateway::GatewayError::Status { status: 404 | 502..=504, .. } | gateway::GatewayError::Unreachable { .. }) => {
                 Look::Yet(format!("{} is not routed yet", request.host))

@@ -43,9 +43,9 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Ingress;
+use crate::config::{Ingress, Scheme};
 use crate::error::Failure;
-use crate::forward::{self, Service, Start};
+use crate::forward::{self, Service, Start, TunnelStatus};
 use crate::health::interrupted;
 use crate::plan::{Stage, StageId};
 
@@ -122,10 +122,16 @@ async fn carry_out(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> 
 /// The tunnel to the gateway, on the plan's port and no other: the checks ask there.
 async fn tunnel(ctx: &Context) -> Result<(), Failure> {
     let Some(port) = ctx.plan.port() else { return Ok(()) };
+    let scheme = ctx.plan.scheme();
+    let before = Service::ingress();
+    let in_the_way = |tunnel: &TunnelStatus| tunnel.service == before.to_string() && tunnel.record.port == port;
+    if scheme == Scheme::Https && forward::list(&ctx.paths).iter().any(in_the_way) {
+        forward::end(&ctx.paths, &before).await?;
+    }
     let start = Start {
         paths: &ctx.paths,
         name: &ctx.settings.name,
-        service: Service::ingress_of(ctx.settings.network),
+        service: Service::ingress_of(ctx.settings.network, scheme),
         port: Some(port),
         first: port,
     };

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{StateError, Switching, persist};
 use crate::bundle::Substitute;
-use crate::config::{Ingress, Network, Serving};
+use crate::config::{Ingress, Network, Scheme, Serving};
 use crate::plan::{Adopted, Names, Plan, StageId, Target};
 
 /// The format this program writes, and the newest that it reads.
@@ -223,6 +223,11 @@ impl State {
     /// What carries requests to Knative's routes.
     pub fn network(&self) -> Network {
         if self.components.contains_key("kourier") { Network::Kourier } else { Network::Istio }
+    }
+
+    /// How its gateway is spoken to.
+    pub fn scheme(&self) -> Scheme {
+        Scheme::of(self.components.keys().map(String::as_str))
     }
 
     /// Where its demo lives.

@@ -10,7 +10,7 @@ use crate::catalog::{Catalog, RestMap, embedded};
 use crate::cluster::Cluster;
 use crate::error::Explain as _;
 use crate::forward::TunnelStatus;
-use crate::gateway;
+use crate::gateway::{self, Authority};
 use crate::health::{World, ask, rollout};
 use crate::plan::{Check, DEMO, Probe, addon_checks, host};
 use crate::state::State;
@@ -27,7 +27,7 @@ pub async fn gather(cluster: Option<&Cluster>, state: &State, tunnels: Vec<Tunne
         profile: state.profile.clone(),
         kubernetes: None,
         nodes: Vec::new(),
-        url: state.port.map(|port| format!("http://127.0.0.1:{port}")),
+        url: state.port.map(|port| state.scheme().url(port)),
         ingress: state.ingress,
         ingress_ready: None,
         load_balancer: None,
@@ -95,7 +95,7 @@ async fn fill(report: &mut Report, cluster: &Cluster, state: &State, catalog: &C
     let (nodes, components, ingress, demo, balancer) = tokio::join!(
         nodes(cluster, state),
         join_all(asked),
-        ingress(state.port),
+        ingress(cluster, state),
         demo(cluster, state, probe),
         load_balancer(cluster, state)
     );
@@ -149,8 +149,10 @@ async fn load_balancer(cluster: &Cluster, state: &State) -> Option<String> {
     gateway::balanced(&cluster.find(gateway::SERVICE).await.ok()??)
 }
 
-async fn ingress(port: Option<u16>) -> Option<Result<(), String>> {
-    Some(gateway::answers(port?).await.map_err(|error| error.to_string()))
+async fn ingress(cluster: &Cluster, state: &State) -> Option<Result<(), String>> {
+    let port = state.port?;
+    let answered = async { gateway::answers(port, Authority::of(cluster, state.scheme()).await?.as_ref()).await };
+    Some(answered.await.map_err(|error| error.to_string()))
 }
 
 async fn deployment(cluster: &Cluster, state: &State, namespace: &str, name: &str) -> DeploymentStatus {
@@ -213,7 +215,11 @@ async fn demo(cluster: &Cluster, state: &State, probe: bool) -> Option<DemoStatu
     let mut prediction = None;
     if let Some(port) = state.port.filter(|_| probe) {
         let input: Value = serde_json::from_str(embedded::SAMPLE_INPUT).unwrap_or_else(|_| json!({}));
-        match gateway::post(port, &host, &format!("/v1/models/{name}:predict"), &input).await {
+        let asked = async {
+            let authority = Authority::of(cluster, state.scheme()).await?;
+            gateway::post(port, authority.as_ref(), &host, &format!("/v1/models/{name}:predict"), &input).await
+        };
+        match asked.await {
             Ok(answer) => prediction = Some(answer),
             Err(error) => (why, error_id) = (Some(error.to_string()), Some(error.id().to_owned())),
         }

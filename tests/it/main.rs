@@ -26,6 +26,7 @@ mod engines;
 mod errors;
 mod forward;
 mod help;
+mod https;
 mod image;
 mod kept_images;
 mod kourier;

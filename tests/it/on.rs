@@ -216,6 +216,23 @@ async fn a_cert_manager_that_is_there_is_used() {
     place.is_as_before(&before);
 }
 
+/// HTTPS leans on somebody else's cert-manager as well; its Service stays of the type that it has, and what was made of it goes again.
+#[tokio::test]
+async fn https_comes_and_goes() {
+    let place = Place::with_cert_manager().await;
+    let before = place.everything();
+    fs_err::write(place.home().join("quickstart.yaml"), "gateway: {protocol: https}\n").unwrap();
+    let output = place.on(&[]).await.expect(0);
+    assert!(output.stdout.contains("--cacert") && output.stdout.contains("[1, 1]"), "{}", output.text());
+    let gateway = place.server.get("/apis/networking.istio.io/v1beta1/namespaces/istio-system/gateways/quickstart-https").unwrap();
+    assert_eq!(gateway["metadata"]["labels"][LABEL], "quickstart");
+    let service = place.server.get("/api/v1/namespaces/istio-system/services/istio-ingressgateway").unwrap();
+    assert_eq!(service["spec"]["type"], "LoadBalancer");
+    assert_eq!(place.quickstart(&["predict"]).await.expect(0).stdout, "[1, 1]\n");
+    place.down(&[]).await.expect(0);
+    place.is_as_before(&before);
+}
+
 /// What somebody else installed is neither changed nor half used: who and where is said, and nothing was begun.
 #[tokio::test]
 async fn a_component_of_somebody_else_is_refused() {

@@ -243,8 +243,8 @@ impl ApiServer {
         gateway.set(up, self).await;
     }
 
-    /// Where a port-forward to a pod leads now.
-    pub async fn forward_target(&self, pod: &str) -> Option<SocketAddr> {
+    /// Where a port-forward to this port of a pod leads now.
+    pub async fn forward_target(&self, pod: &str, port: u16) -> Option<SocketAddr> {
         if let Some(address) = self.inner.pods.lock().unwrap().get(pod) {
             return Some(*address);
         }
@@ -252,7 +252,7 @@ impl ApiServer {
         let gateway = self.inner.gateway.lock().unwrap().clone();
         match (set, gateway) {
             (Some(address), _) => Some(address),
-            (None, Some(gateway)) => Some(gateway.inside(self).await),
+            (None, Some(gateway)) => Some(gateway.inside(self, port == 8443).await),
             (None, None) => None,
         }
     }

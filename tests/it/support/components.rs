@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    discovery, endpoints,
+    discovery, endpoints, gateway_tls,
     store::{Key, World},
     workloads::{self, Trouble, condition, conditions, ready},
 };
@@ -51,10 +51,10 @@ fn cert_manager(world: &mut World) {
                 "",
                 issuer,
             ));
-            if found.is_none() {
-                continue;
-            }
-            secret(world, &key.namespace, spec["secretName"].as_str().unwrap_or_default(), "cert-manager-certificates-issuing");
+            let Some(found) = found else { continue };
+            let signed = found["spec"]["ca"].is_object().then(gateway_tls::signed);
+            let (name, manager) = (spec["secretName"].as_str().unwrap_or_default(), "cert-manager-certificates-issuing");
+            secret_of(world, &key.namespace, name, manager, signed.unwrap_or_else(nobodys));
             let up_to_date = conditions(&[("Ready", true, "Ready", "Certificate is up to date and has not expired")]);
             world.edit(&key, "cert-manager-certificates-readiness", |object| object["status"] = json!({"conditions": up_to_date}));
         }
@@ -153,7 +153,7 @@ fn inference_services(world: &mut World) {
         let served = mode == "Standard" || (routes && knative_is_watched(world));
         let trouble = world.troubles.get(&format!("{}/{}", key.namespace, key.name)).cloned();
         let up = known && served && trouble.is_none() && world.objects[&key].reads > world.pace.inference_services;
-        let url = format!("http://{}", host_in(world, mode, &key.namespace, &key.name));
+        let url = format!("{}://{}", scheme(world), host_in(world, mode, &key.namespace, &key.name));
         let model = json!({"transitionStatus": if up { "UpToDate" } else { "InProgress" }, "states": {"targetModelState": if up { "Loaded" } else { "Pending" }}});
         let unready = if !served {
             ("ServerlessModeRejected", "It is not possible to use Knative deployment mode when Knative Services are not available")
@@ -267,11 +267,19 @@ fn host_in(world: &World, mode: &str, namespace: &str, name: &str) -> String {
     }
 }
 
+/// KServe's `urlScheme`.
+fn scheme(world: &World) -> String {
+    ingress(world)["urlScheme"].as_str().unwrap_or("http").to_owned()
+}
+
 /// KServe's `disableIstioVirtualHost`: the component's own host is the model's.
 pub fn without_istio(world: &World) -> bool {
-    let ingress = world.find("", "configmaps", "kserve", "inferenceservice-config").and_then(|found| found["data"]["ingress"].as_str());
-    let ingress: Value = ingress.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    ingress["disableIstioVirtualHost"] == true
+    ingress(world)["disableIstioVirtualHost"] == true
+}
+
+fn ingress(world: &World) -> Value {
+    let text = world.find("", "configmaps", "kserve", "inferenceservice-config").and_then(|found| found["data"]["ingress"].as_str());
+    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
 fn hook_keys(world: &World) -> Vec<Key> {
@@ -282,9 +290,16 @@ fn each_hook(world: &mut World, key: &Key, manager: &str, change: impl Fn(&mut V
     world.edit(key, manager, |object| object["webhooks"].as_array_mut().into_iter().flatten().for_each(&change));
 }
 
+fn nobodys() -> Value {
+    json!({"tls.crt": AUTHORITY, "tls.key": AUTHORITY, "ca.crt": AUTHORITY})
+}
+
 fn secret(world: &mut World, namespace: &str, name: &str, manager: &str) {
+    secret_of(world, namespace, name, manager, nobodys());
+}
+
+fn secret_of(world: &mut World, namespace: &str, name: &str, manager: &str, data: Value) {
     let key = Key::new("", "secrets", namespace, name);
-    let data = json!({"tls.crt": AUTHORITY, "tls.key": AUTHORITY, "ca.crt": AUTHORITY});
     if world.get(&key).is_some() {
         world.edit(&key, manager, |object| object["data"] = data);
     } else {

@@ -3,16 +3,18 @@
 //! It listens on its published port only while its Deployment is available, so a port check before `up` sees a free port.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     sync::{Arc, Mutex},
 };
 
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use super::{
     api_server::{ApiServer, workloads::condition},
-    components,
+    components, gateway_tls,
     store::{Key, World},
     wire::{self, Got, Reply},
 };
@@ -23,7 +25,8 @@ pub type Port = Arc<dyn Fn() -> Option<u16> + Send + Sync>;
 struct Inner {
     port: Port,
     up: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
-    inside: tokio::sync::Mutex<Option<SocketAddr>>,
+    inside: tokio::sync::Mutex<BTreeMap<bool, SocketAddr>>,
+    tls: Mutex<TlsAcceptor>,
     requests: Mutex<Vec<(String, String, u16)>>,
     script: Mutex<Vec<(u16, Value)>>,
     split: Mutex<u64>,
@@ -43,7 +46,8 @@ impl Gateway {
     /// A gateway that does not listen yet.
     pub fn new(port: Port) -> Self {
         let (up, inside) = (tokio::sync::Mutex::default(), tokio::sync::Mutex::default());
-        Self(Arc::new(Inner { port, up, inside, requests: Mutex::default(), script: Mutex::default(), split: Mutex::default() }))
+        let tls = Mutex::new(gateway_tls::acceptor("gateway"));
+        Self(Arc::new(Inner { port, up, inside, tls, requests: Mutex::default(), script: Mutex::default(), split: Mutex::default() }))
     }
 
     /// A gateway on a fixed port.
@@ -60,7 +64,7 @@ impl Gateway {
                 let listener = TcpListener::bind(("127.0.0.1", port))
                     .await
                     .unwrap_or_else(|error| panic!("the gateway cannot have port {port}: {error}"));
-                *task = Some(tokio::spawn(accept(listener, self.clone(), server.clone())));
+                *task = Some(tokio::spawn(accept(listener, self.clone(), server.clone(), None)));
             }
             (false, true) => {
                 if let Some(task) = task.take() {
@@ -72,16 +76,21 @@ impl Gateway {
         }
     }
 
-    /// Its address inside the cluster, where port-forwards lead.
-    pub async fn inside(&self, server: &ApiServer) -> SocketAddr {
+    /// From now on it shows a certificate that another authority signed.
+    pub fn pretend(&self) {
+        *self.0.tls.lock().unwrap() = gateway_tls::acceptor("engine-server");
+    }
+
+    /// Its address inside the cluster, where port-forwards to its port for HTTP or for HTTPS lead.
+    pub async fn inside(&self, server: &ApiServer, tls: bool) -> SocketAddr {
         let mut inside = self.0.inside.lock().await;
-        if let Some(address) = *inside {
-            return address;
+        if let Some(address) = inside.get(&tls) {
+            return *address;
         }
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(accept(listener, self.clone(), server.clone()));
-        *inside = Some(address);
+        tokio::spawn(accept(listener, self.clone(), server.clone(), Some(tls)));
+        inside.insert(tls, address);
         address
     }
 
@@ -147,19 +156,30 @@ impl Gateway {
     }
 }
 
-async fn accept(listener: TcpListener, gateway: Gateway, server: ApiServer) {
+/// `tls` of `None`: what the mapped node port leads to says it.
+async fn accept(listener: TcpListener, gateway: Gateway, server: ApiServer, tls: Option<bool>) {
     let mut connections = tokio::task::JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
         let (gateway, server) = (gateway.clone(), server.clone());
         connections.spawn(async move {
-            wire::serve(stream, |got| {
+            let answer = |got: Got| {
                 let (code, body) = gateway.answer(&server, &got);
                 gateway.0.requests.lock().unwrap().push((got.header("host").to_owned(), got.path.clone(), code));
                 let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
                 async move { Reply::Full(code, "application/json", bytes) }
-            })
-            .await;
+            };
+            if !tls.unwrap_or_else(|| gateway_tls::is_mapped(&server.world())) {
+                return wire::serve(stream, answer).await;
+            }
+            // Envoy opens no port for a Gateway whose Secret is not there.
+            if !gateway_tls::is_open(&server.world()) {
+                return;
+            }
+            let acceptor = gateway.0.tls.lock().unwrap().clone();
+            if let Ok(stream) = acceptor.accept(stream).await {
+                wire::serve(stream, answer).await;
+            }
         });
     }
 }

@@ -62,7 +62,7 @@ pub async fn serve(State(server): State<ApiServer>, request: Request) -> Respons
         if let Some(refused) = refuse_forward(&server, &path) {
             return finish(&server, index, refused.0, refused.1, true);
         }
-        let to = server.forward_target(pod_of(&path)).await;
+        let to = server.forward_target(pod_of(&path), port).await;
         server.world().log[index].code = 101;
         return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
             Ok(upgrade) => upgrade.protocols(["v4.channel.k8s.io"]).on_upgrade(move |socket| portforward::bridge(socket, port, to)),

@@ -111,7 +111,7 @@ async fn connection(
     frames: Frames,
 ) {
     let to = match server.get(&pod) {
-        Some(_) => server.forward_target(pod.rsplit('/').next().unwrap_or_default()).await,
+        Some(_) => server.forward_target(pod.rsplit('/').next().unwrap_or_default(), port.parse().unwrap_or(0)).await,
         None => None,
     };
     let stream = match to {
