@@ -1,4 +1,6 @@
-//! HTTP to istio-ingressgateway on localhost: the way every prediction goes.
+//! HTTP and gRPC to istio-ingressgateway on localhost: the way every prediction goes.
+
+mod grpc;
 
 use std::time::Duration;
 
@@ -6,6 +8,8 @@ use serde_json::Value;
 
 use crate::error::{Exit, Explain};
 use crate::rules;
+
+pub use grpc::Code;
 
 /// Where the gateway's Service is.
 pub const SERVICE: &str = "/api/v1/namespaces/istio-system/services/istio-ingressgateway";
@@ -19,6 +23,8 @@ pub fn balanced(service: &Value) -> Option<String> {
 
 /// Bound on one request; a model that was scaled to zero needs its time.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// Bound on the way to the port.
+const CONNECT: Duration = Duration::from_secs(3);
 /// Most bytes of an answer that are read; a prediction has some dozen, and whoever sits on the port may send without end.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
@@ -51,14 +57,65 @@ pub enum GatewayError {
         /// The beginning of the body.
         body: String,
     },
+    /// A gRPC status other than OK.
+    #[error("{host} answered {code}: {message}")]
+    Grpc {
+        /// Authority.
+        host: String,
+        /// gRPC status.
+        code: Code,
+        /// What the server says of it; may be empty.
+        message: String,
+    },
+    /// An answer to a gRPC call that is not gRPC.
+    #[error("{host} does not answer in gRPC: {saw}")]
+    NotGrpc {
+        /// Authority.
+        host: String,
+        /// The answer in short.
+        saw: String,
+    },
+    /// gRPC, but no message to use.
+    #[error("{host} sent an answer that cannot be used: {message}")]
+    Unreadable {
+        /// Authority.
+        host: String,
+        /// What is wrong with it.
+        message: String,
+    },
+}
+
+impl GatewayError {
+    /// Whether it may be the routes or the pods that are not there yet: right after Ready that passes.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Status { status: 404 | 502..=504, .. } => true,
+            Self::Grpc { code, .. } => *code == Code::UNAVAILABLE || self.no_route(),
+            _ => false,
+        }
+    }
+
+    /// Whether the gateway itself answered that it knows no such host. To gRPC it says so by a status alone; a server adds words to it.
+    fn no_route(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => *status == 404,
+            Self::Grpc { code, message, .. } => *code == Code::UNIMPLEMENTED && message.is_empty(),
+            _ => false,
+        }
+    }
 }
 
 impl Explain for GatewayError {
     fn id(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } => "GATEWAY_UNREACHABLE",
-            Self::Status { status: 404, .. } => "GATEWAY_404",
-            Self::Status { .. } | Self::NotJson { .. } => "PREDICTION_FAILED",
+            _ if self.no_route() => "GATEWAY_404",
+            Self::NotGrpc { .. } => "GRPC_HTTP_ONLY",
+            Self::Grpc { code: Code::UNIMPLEMENTED, .. } => "GRPC_UNIMPLEMENTED",
+            Self::Grpc { code: Code::UNAVAILABLE, .. } => "GRPC_UNAVAILABLE",
+            Self::Grpc { code: Code::NOT_FOUND, .. } => "GRPC_NOT_FOUND",
+            Self::Grpc { code: Code::INVALID_ARGUMENT, .. } => "GRPC_INVALID_ARGUMENT",
+            Self::Status { .. } | Self::NotJson { .. } | Self::Grpc { .. } | Self::Unreadable { .. } => "PREDICTION_FAILED",
         }
     }
     fn exit(&self) -> Exit {
@@ -70,10 +127,13 @@ impl Explain for GatewayError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Unreachable { .. } => "`quickstart status` tells whether the cluster runs and on which port".into(),
-            Self::Status { status: 404, .. } => {
+            _ if self.no_route() => {
                 "is the InferenceService Ready, and its host under the cluster's domain? `quickstart doctor route NAME` goes along its way hop by hop".into()
             }
-            _ => "`kubectl logs` of the model's pod holds its side of the story".into(),
+            _ => match self.id() {
+                "PREDICTION_FAILED" => "`kubectl logs` of the model's pod holds its side of the story".into(),
+                id => rules::rule(id)?.hint.into(),
+            },
         })
     }
 
@@ -87,7 +147,7 @@ fn client() -> Result<reqwest::Client, GatewayError> {
     reqwest::Client::builder()
         .no_proxy()
         .timeout(TIMEOUT)
-        .connect_timeout(Duration::from_secs(3))
+        .connect_timeout(CONNECT)
         .build()
         .map_err(|error| GatewayError::Unreachable { address: "localhost".into(), message: error.to_string() })
 }
@@ -112,19 +172,22 @@ pub async fn post(port: u16, host: &str, path: &str, body: &Value) -> Result<Val
 
 /// Somebody who asks more than once, over the same connections.
 #[derive(Clone, Debug)]
-pub struct Caller(reqwest::Client);
+pub struct Caller {
+    http: reqwest::Client,
+    grpc: grpc::Line,
+}
 
 impl Caller {
     /// Without connections yet.
     pub fn new() -> Result<Self, GatewayError> {
-        client().map(Self)
+        Ok(Self { http: client()?, grpc: grpc::Line::default() })
     }
 
     /// As [`post`].
     pub async fn post(&self, port: u16, host: &str, path: &str, body: &Value) -> Result<Value, GatewayError> {
         let address = format!("127.0.0.1:{port}");
         let mut response = self
-            .0
+            .http
             .post(format!("http://{address}{path}"))
             .header("host", host)
             .header("content-type", "application/json")
@@ -145,6 +208,11 @@ impl Caller {
             return Err(GatewayError::Status { host: host.to_owned(), status, body: beginning(&text) });
         }
         serde_json::from_str(&text).map_err(|_| GatewayError::NotJson { host: host.to_owned(), body: beginning(&text) })
+    }
+
+    /// A gRPC call of a method (`/package.Service/Method`) with the host as its authority: a message there, a message back.
+    pub async fn call(&self, port: u16, host: &str, method: &str, message: &[u8]) -> Result<Vec<u8>, GatewayError> {
+        self.grpc.call(port, host, method, message).await
     }
 }
 

@@ -4,7 +4,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use serde_json::{Value, json};
@@ -13,6 +16,7 @@ use tokio::net::TcpListener;
 use super::{
     api_server::{ApiServer, workloads::condition},
     components,
+    grpc::{self, GrpcReply},
     store::{Key, World},
     wire::{self, Got, Reply},
 };
@@ -26,6 +30,8 @@ struct Inner {
     inside: tokio::sync::Mutex<Option<SocketAddr>>,
     requests: Mutex<Vec<(String, String, u16)>>,
     script: Mutex<Vec<(u16, Value)>>,
+    grpc: Mutex<Vec<GrpcReply>>,
+    http1_only: AtomicBool,
     split: Mutex<u64>,
 }
 
@@ -43,7 +49,8 @@ impl Gateway {
     /// A gateway that does not listen yet.
     pub fn new(port: Port) -> Self {
         let (up, inside) = (tokio::sync::Mutex::default(), tokio::sync::Mutex::default());
-        Self(Arc::new(Inner { port, up, inside, requests: Mutex::default(), script: Mutex::default(), split: Mutex::default() }))
+        let (requests, script, grpc, split) = (Mutex::default(), Mutex::default(), Mutex::default(), Mutex::default());
+        Self(Arc::new(Inner { port, up, inside, requests, script, grpc, http1_only: AtomicBool::default(), split }))
     }
 
     /// A gateway on a fixed port.
@@ -100,6 +107,16 @@ impl Gateway {
         self.0.script.lock().unwrap().push((code, body));
     }
 
+    /// The next answer to a gRPC request, before the ordinary ones.
+    pub fn answer_grpc_next(&self, reply: GrpcReply) {
+        self.0.grpc.lock().unwrap().push(reply);
+    }
+
+    /// From now on HTTP/2 is a bad request.
+    pub fn speak_http1_only(&self) {
+        self.0.http1_only.store(true, Relaxed);
+    }
+
     /// What the model of this request says: by turns the new one's word and the one's before, as the traffic is split.
     fn model(&self, world: &World, key: &Key) -> u64 {
         let (known, rolled_out) = world.revisions.get(&format!("{}/{}", key.namespace, key.name)).cloned().unwrap_or_default();
@@ -118,14 +135,8 @@ impl Gateway {
         if !script.is_empty() {
             return script.remove(0);
         }
-        let host = got.header("host").split(':').next().unwrap_or_default();
         let world = server.world();
-        let found = world
-            .keys("serving.kserve.io", "inferenceservices")
-            .into_iter()
-            .find(|key| !world.stale_routes && components::host(&world, &key.namespace, &key.name) == host);
-        let ready = found.filter(|key| world.get(key).is_some_and(|object| condition(object, "Ready") == Some("True")));
-        let Some(key) = ready else { return (404, Value::Null) };
+        let Some(key) = routed(&world, got) else { return (404, Value::Null) };
         let body: Value = serde_json::from_slice(&got.body).unwrap_or_default();
         let (v1, v2) = (format!("/v1/models/{}:predict", key.name), format!("/v2/models/{}/infer", key.name));
         match (got.method.as_str(), got.path.as_str()) {
@@ -145,6 +156,39 @@ impl Gateway {
             _ => (404, json!({"error": "Model with such a name does not exist"})),
         }
     }
+
+    fn answer_grpc(&self, server: &ApiServer, got: &Got) -> GrpcReply {
+        let mut script = self.0.grpc.lock().unwrap();
+        if !script.is_empty() {
+            return script.remove(0);
+        }
+        let world = server.world();
+        // Envoy's 404 to a gRPC request: a status without a message.
+        let Some(key) = routed(&world, got) else { return GrpcReply::Status(12, String::new()) };
+        if !speaks_grpc(&world, &key) {
+            return GrpcReply::Http(404, "application/json", br#"{"detail":"Not Found"}"#.to_vec());
+        }
+        if got.path != grpc::METHOD || got.header("content-type") != "application/grpc" || got.header("te") != "trailers" {
+            return GrpcReply::Status(12, "Method not found!".into());
+        }
+        grpc::infer(&key.name, &got.body)
+    }
+}
+
+/// The InferenceService that a request's host leads to, once it is ready.
+fn routed(world: &World, got: &Got) -> Option<Key> {
+    let host = got.header("host").split(':').next().unwrap_or_default();
+    let found = world
+        .keys("serving.kserve.io", "inferenceservices")
+        .into_iter()
+        .find(|key| !world.stale_routes && components::host(world, &key.namespace, &key.name) == host);
+    found.filter(|key| world.get(key).is_some_and(|object| condition(object, "Ready") == Some("True")))
+}
+
+/// The container's port says it: Knative sends HTTP/2 to one that is named h2c only, KServe's raw Services carry the name on.
+fn speaks_grpc(world: &World, key: &Key) -> bool {
+    let port = world.get(key).map(|object| object["spec"]["predictor"]["model"]["ports"][0].clone()).unwrap_or_default();
+    port["name"] == "h2c" && port["containerPort"] == 8081
 }
 
 async fn accept(listener: TcpListener, gateway: Gateway, server: ApiServer) {
@@ -153,6 +197,15 @@ async fn accept(listener: TcpListener, gateway: Gateway, server: ApiServer) {
         let Ok((stream, _)) = listener.accept().await else { continue };
         let (gateway, server) = (gateway.clone(), server.clone());
         connections.spawn(async move {
+            if !gateway.0.http1_only.load(Relaxed) && grpc::begins_http2(&stream).await {
+                let answer = move |got: Got| {
+                    let reply = gateway.answer_grpc(&server, &got);
+                    let code = if let GrpcReply::Http(code, ..) = &reply { *code } else { 200 };
+                    gateway.0.requests.lock().unwrap().push((got.header("host").to_owned(), got.path.clone(), code));
+                    std::future::ready(reply)
+                };
+                return grpc::serve(stream, answer).await;
+            }
             wire::serve(stream, |got| {
                 let (code, body) = gateway.answer(&server, &got);
                 gateway.0.requests.lock().unwrap().push((got.header("host").to_owned(), got.path.clone(), code));

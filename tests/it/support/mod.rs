@@ -23,6 +23,7 @@ mod endpoints;
 pub mod faults;
 mod filters;
 pub mod gateway;
+pub mod grpc;
 mod http;
 pub mod kind_program;
 mod logs;
