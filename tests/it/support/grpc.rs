@@ -118,7 +118,7 @@ pub async fn begins_http2(stream: &TcpStream) -> bool {
 /// Serves a connection of HTTP/2.
 pub async fn serve<H, F>(stream: TcpStream, handler: H)
 where
-    H: Fn(Got) -> F + Clone + Send + 'static,
+    H: Fn(Got) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = GrpcReply> + Send + 'static,
 {
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
