@@ -58,7 +58,7 @@ pub enum GatewayError {
         body: String,
     },
     /// A gRPC status other than OK.
-    #[error("{host} answered {code}: {message}")]
+    #[error("{host} answered {code}: {}", words(.message))]
     Grpc {
         /// Authority.
         host: String,
@@ -214,6 +214,10 @@ impl Caller {
     pub async fn call(&self, port: u16, host: &str, method: &str, message: &[u8]) -> Result<Vec<u8>, GatewayError> {
         self.grpc.call(port, host, method, message).await
     }
+}
+
+fn words(message: &str) -> &str {
+    if message.is_empty() { "(no message)" } else { message }
 }
 
 fn beginning(text: &str) -> String {

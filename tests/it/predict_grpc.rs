@@ -86,6 +86,9 @@ async fn a_service_that_speaks_http_only() {
     let machine = machine().await;
     let output = refused(machine.quickstart(&["predict", "--protocol", "grpc"]).await, 4, "GRPC_HTTP_ONLY");
     machine.snapshots().bind(|| insta::assert_snapshot!("grpc_http_only", output.text()));
+    let over_http = machine.quickstart(&["predict", "sklearn-iris-grpc", "-n", "samples", "--protocol", "v2"]).await;
+    let output = refused(over_http, 4, "PREDICTION_FAILED");
+    assert!(output.stderr.contains("answered 502"), "the other way round: {}", output.text());
     machine.gateway.speak_http1_only();
     let output = refused(predict(&machine, &[]).await, 4, "GRPC_HTTP_ONLY");
     assert!(output.stderr.contains("speaks HTTP/1 and not HTTP/2"), "{}", output.text());

@@ -13,7 +13,7 @@ fn echoed(request: &[u8]) -> Vec<u8> {
     InferResponse { model_name, id, parameters, outputs: inputs, ..InferResponse::default() }.encode_to_vec()
 }
 
-fn of(datatype: &str, shape: &[i64], data: Value) -> Value {
+fn of(datatype: &str, shape: &[i64], data: &Value) -> Value {
     json!({"name": "t", "shape": shape, "datatype": datatype, "data": data})
 }
 
@@ -60,7 +60,7 @@ fn every_datatype_goes_there_and_back() {
         ("FP64", json!([0.1, 1e300])),
         ("BYTES", json!(["Blüte", {"b64": "/w=="}])),
     ] {
-        let input = of(datatype, &[2], data);
+        let input = of(datatype, &[2], &data);
         assert_eq!(there_and_back(&input).unwrap(), input);
     }
 }
@@ -79,7 +79,7 @@ fn what_is_not_of_its_datatype_is_refused_with_its_name() {
         ("FP32", 2, json!([1.0]), "t: it has 1 values, which do not fill the shape [2]"),
         ("FP32", -1, json!([1.0]), "which do not fill the shape [-1]"),
     ] {
-        let error = there_and_back(&of(datatype, &[shape], data)).unwrap_err();
+        let error = there_and_back(&of(datatype, &[shape], &data)).unwrap_err();
         assert!(error.contains(says), "{error}");
     }
     assert!(encode("m", &json!({"instances": []})).unwrap_err().to_string().contains("missing field `inputs`"));
@@ -89,7 +89,7 @@ fn what_is_not_of_its_datatype_is_refused_with_its_name() {
 
 #[test]
 fn nested_data_and_parameters() {
-    let nested = of("FP64", &[2, 2], json!([[1.0, 2.0], [3.0, 4.0]]));
+    let nested = of("FP64", &[2, 2], &json!([[1.0, 2.0], [3.0, 4.0]]));
     assert_eq!(there_and_back(&nested).unwrap()["data"], json!([1.0, 2.0, 3.0, 4.0]));
     let body = json!({"parameters": {"a": "x", "b": -1, "c": 1.5, "d": false, "e": u64::MAX}, "inputs": []});
     assert_eq!(decode(&echoed(&encode("m", &body).unwrap())).unwrap()["parameters"], body["parameters"]);
@@ -98,7 +98,7 @@ fn nested_data_and_parameters() {
 /// Field names of the protocol's file, bytes in Base64: what grpcurl reads.
 #[test]
 fn the_json_of_grpcurl() {
-    let body = json!({"parameters": {"p": 2}, "inputs": [of("BYTES", &[1], json!(["ja"])), of("INT64", &[1], json!([5]))]});
+    let body = json!({"parameters": {"p": 2}, "inputs": [of("BYTES", &[1], &json!(["ja"])), of("INT64", &[1], &json!([5]))]});
     let wanted = json!({"model_name": "m", "parameters": {"p": {"int64_param": 2}}, "inputs": [
         {"name": "t", "datatype": "BYTES", "shape": [1], "contents": {"bytes_contents": ["amE="]}},
         {"name": "t", "datatype": "INT64", "shape": [1], "contents": {"int64_contents": [5]}}]});

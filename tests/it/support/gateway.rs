@@ -137,6 +137,14 @@ impl Gateway {
         }
         let world = server.world();
         let Some(key) = routed(&world, got) else { return (404, Value::Null) };
+        // HTTP to a gRPC server: Knative's queue-proxy and Envoy alone put it differently.
+        if speaks_grpc(&world, &key) {
+            return if components::raw(&world, &key.namespace, &key.name) {
+                (503, json!("upstream connect error or disconnect/reset before headers. reset reason: remote reset"))
+            } else {
+                (502, json!("stream error: stream ID 1007; INTERNAL_ERROR; received from peer"))
+            };
+        }
         let body: Value = serde_json::from_slice(&got.body).unwrap_or_default();
         let (v1, v2) = (format!("/v1/models/{}:predict", key.name), format!("/v2/models/{}/infer", key.name));
         match (got.method.as_str(), got.path.as_str()) {
