@@ -54,7 +54,7 @@ async fn many_predictions_over_grpc() {
     assert_eq!((&sum["requests"], &sum["errors"], &sum["answers"]["[1,1]"]), (&json!(40), &json!(0), &json!(40)));
     machine.gateway.answer_grpc_next(GrpcReply::Status(14, "no healthy upstream".into()));
     let output = predict(&machine, &["--repeat", "5"]).await.expect(4);
-    assert!(output.stdout.contains("errors    1\n") && output.stdout.contains("answer    4 × [1, 1]\n"), "{}", output.text());
+    assert!(output.stdout.contains("errors    1\n") && output.stdout.contains("answer    4 × [1,1]\n"), "{}", output.text());
     let told = "error[GRPC_UNAVAILABLE]: 1 of 5 predictions failed";
     assert!(output.stderr.contains(told) && output.stderr.contains("UNAVAILABLE: no healthy upstream"), "{}", output.text());
 }
