@@ -115,7 +115,7 @@ fn raw_contents() {
     assert_eq!(raw("FP32", &[1], &f32::NAN.to_le_bytes()).unwrap(), json!([null]));
     let halves = [0x3c00_u16, 0xc000, 0x7bff, 0x0001, 0x7c00];
     let bytes: Vec<u8> = halves.iter().flat_map(|half| half.to_le_bytes()).collect();
-    assert_eq!(raw("FP16", &[5], &bytes).unwrap(), json!([1.0, -2.0, 65504.0, 5.9604645e-8, null]));
+    assert_eq!(raw("FP16", &[5], &bytes).unwrap(), json!([1.0, -2.0, 65504.0, 5.960_464_5e-8, null]));
     assert_eq!(raw("BF16", &[1], &[0x80, 0x3f]).unwrap(), json!([1.0]));
 }
 
