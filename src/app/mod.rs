@@ -155,7 +155,7 @@ fn wants_json(cli: &Cli) -> bool {
         Verb::Status(status) => status.output == TableOutput::Json,
         Verb::Timeline(timeline) => timeline.output == crate::cli::TimelineOutput::Json,
         Verb::Plan(plan) => plan.output == PlanOutput::Json,
-        Verb::Predict(predict) => predict.output == TextOutput::Json,
+        Verb::Predict(predict) => predict.output == crate::cli::PredictOutput::Json,
         Verb::Sample(command) => sample::wants_json(command),
         Verb::Image(crate::cli::ImageCommand::Load(load)) => load.output == TextOutput::Json,
         Verb::Bundle(BundleCommand::Inspect(inspect)) => inspect.output == TableOutput::Json,

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{session, trust};
 use crate::app::App;
 use crate::catalog::embedded;
-use crate::cli::{self, Predict, TextOutput};
+use crate::cli::{self, Predict, PredictOutput};
 use crate::config::ClusterPaths;
 use crate::error::{Exit, Failure};
 use crate::forward::{self, Alive, Service};
@@ -29,17 +29,22 @@ pub(super) async fn run(app: &App, arguments: &Predict) -> Result<Exit, Failure>
     let protocol = match arguments.protocol {
         cli::Protocol::V1 => Protocol::V1,
         cli::Protocol::V2 => Protocol::V2,
+        cli::Protocol::Grpc => Protocol::Grpc,
     };
     let authority = trust::authority(&cluster, state.scheme(), &paths).await?;
     let request =
         Request { name: arguments.service.clone(), host, port, authority, protocol, body: body(&input(arguments).await?, protocol) };
+    if arguments.output == PredictOutput::Curl {
+        app.data(&request.line()?)?;
+        return Ok(Exit::Ok);
+    }
     if let Some(requests) = arguments.repeat {
         return repeat(app, arguments, &request, requests).await;
     }
     let answer = request.send().await?;
     match arguments.output {
-        TextOutput::Json => app.data(&answer.to_string())?,
-        TextOutput::Text => app.data(&values(&answer))?,
+        PredictOutput::Json => app.data(&answer.to_string())?,
+        PredictOutput::Text | PredictOutput::Curl => app.data(&values(&answer))?,
     }
     Ok(Exit::Ok)
 }
@@ -60,8 +65,8 @@ async fn repeat(app: &App, arguments: &Predict, request: &Request, requests: u32
     let load = Load { requests: requests as usize, parallel: usize::from(arguments.parallel), within: None };
     let (summary, failed) = predict::load(request, load, &app.cancel).await?;
     match arguments.output {
-        TextOutput::Json => app.data(&document(&summary)?)?,
-        TextOutput::Text => app.data(load_text(&summary).trim_end())?,
+        PredictOutput::Json => app.data(&document(&summary)?)?,
+        PredictOutput::Text | PredictOutput::Curl => app.data(load_text(&summary).trim_end())?,
     }
     if app.cancel.is_cancelled() {
         return Err(interrupted().cause(format!("{} of {requests} requests were made", summary.requests)));

@@ -149,13 +149,14 @@ fn interrupted(failure: Failure, hint: &str) -> Failure {
 
 /// The command that one would type after an apply.
 fn next(sample: &Sample, namespace: &str, named: &str) -> String {
-    use crate::sample::Proof;
+    use crate::{predict::Protocol, sample::Proof};
     let of = format!("{} -n {namespace}{named}", sample.service);
     match sample.proof.first() {
         Some(Proof::Canary(_)) => {
             format!("`quickstart predict {of} --repeat 100` shows the split, `quickstart sample promote {of}` or `rollback` decides")
         }
-        Some(Proof::Prediction { protocol: Some(crate::predict::Protocol::V2), .. }) => format!("`quickstart predict {of} --protocol v2`"),
+        Some(Proof::Prediction { protocol: Some(Protocol::V2), .. }) => format!("`quickstart predict {of} --protocol v2`"),
+        Some(Proof::Prediction { protocol: Some(Protocol::Grpc), .. }) => format!("`quickstart predict {of} --protocol grpc`"),
         Some(Proof::Prediction { protocol: Some(_), .. } | Proof::Scaling(_) | Proof::Pod(_)) => format!("`quickstart predict {of}`"),
         _ => format!("`quickstart sample delete {} -n {namespace}{named}` takes it away", sample.name),
     }

@@ -40,7 +40,7 @@ pub use forward::{Detached, ForwardCommand, ForwardRun, ForwardStart, ForwardSta
 pub use image::{ImageCommand, ImageLoad};
 pub use lifecycle::{Reset, Start, Stop};
 pub use logs::Logs;
-pub use output::{DoctorOutput, EventsOutput, Forward, Network, PlanOutput, Profile, Protocol, TableOutput, TextOutput};
+pub use output::{DoctorOutput, EventsOutput, Forward, Network, PlanOutput, PredictOutput, Profile, Protocol, TableOutput, TextOutput};
 pub use pages::man;
 pub use parse::{Halt, parse};
 pub use plan::Plan;

@@ -67,6 +67,20 @@ pub enum Protocol {
     V1,
     /// Open Inference Protocol, `/v2/models/NAME/infer`
     V2,
+    /// The same over gRPC, `ModelInfer`
+    Grpc,
+}
+
+/// For `predict`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PredictOutput {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON document
+    Json,
+    /// Nothing is asked: the request as a line for a shell, with curl, or with grpcurl for gRPC
+    Curl,
 }
 
 /// For verbs that tell a story: `up`, `down`.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Protocol, TextOutput};
+use super::{PredictOutput, Protocol};
 
 /// `quickstart predict`.
 #[derive(Args, Clone, Debug)]
@@ -15,7 +15,7 @@ pub struct Predict {
     /// Its namespace [default: the demo's, kserve-test]
     #[arg(short, long, value_name = "NS")]
     pub namespace: Option<String>,
-    /// The request's body as JSON; `-` reads it from stdin [default: two rows of the iris data]
+    /// The request's body as JSON, that of v2 for gRPC too; `-` reads it from stdin [default: two rows of the iris data]
     #[arg(long, visible_alias = "file", value_name = "FILE")]
     pub input: Option<PathBuf>,
     /// Prediction protocol
@@ -29,5 +29,5 @@ pub struct Predict {
     pub parallel: u16,
     /// Form of the answer
     #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
-    pub output: TextOutput,
+    pub output: PredictOutput,
 }

@@ -1,5 +1,6 @@
-//! HTTP or HTTPS to istio-ingressgateway on localhost: the way every prediction goes.
+//! HTTP, HTTPS and gRPC to istio-ingressgateway on localhost: the way every prediction goes.
 
+mod grpc;
 mod tls;
 
 use std::time::Duration;
@@ -9,6 +10,7 @@ use serde_json::Value;
 use crate::error::{Exit, Explain};
 use crate::rules;
 
+pub use grpc::Code;
 pub use tls::Authority;
 
 /// Where the gateway's Service is.
@@ -23,6 +25,8 @@ pub fn balanced(service: &Value) -> Option<String> {
 
 /// Bound on one request; a model that was scaled to zero needs its time.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// Bound on the way to the port.
+const CONNECT: Duration = Duration::from_secs(3);
 /// Most bytes of an answer that are read; a prediction has some dozen, and whoever sits on the port may send without end.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
@@ -71,6 +75,52 @@ pub enum GatewayError {
         /// The beginning of the body.
         body: String,
     },
+    /// A gRPC status other than OK.
+    #[error("{host} answered {code}: {}", words(.message))]
+    Grpc {
+        /// Authority.
+        host: String,
+        /// gRPC status.
+        code: Code,
+        /// What the server says of it; may be empty.
+        message: String,
+    },
+    /// An answer to a gRPC call that is not gRPC.
+    #[error("{host} does not answer in gRPC: {saw}")]
+    NotGrpc {
+        /// Authority.
+        host: String,
+        /// The answer in short.
+        saw: String,
+    },
+    /// gRPC, but no message to use.
+    #[error("{host} sent an answer that cannot be used: {message}")]
+    Unreadable {
+        /// Authority.
+        host: String,
+        /// What is wrong with it.
+        message: String,
+    },
+}
+
+impl GatewayError {
+    /// Whether it may be the routes or the pods that are not there yet: right after Ready that passes.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Status { status: 404 | 502..=504, .. } => true,
+            Self::Grpc { code, .. } => *code == Code::UNAVAILABLE || self.no_route(),
+            _ => false,
+        }
+    }
+
+    /// Whether the gateway itself answered that it knows no such host. To gRPC it says so by a status alone; a server adds words to it.
+    fn no_route(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => *status == 404,
+            Self::Grpc { code, message, .. } => *code == Code::UNIMPLEMENTED && message.is_empty(),
+            _ => false,
+        }
+    }
 }
 
 impl Explain for GatewayError {
@@ -78,8 +128,13 @@ impl Explain for GatewayError {
         match self {
             Self::Unreachable { .. } => "GATEWAY_UNREACHABLE",
             Self::Untrusted { .. } | Self::NoAuthority { .. } => "GATEWAY_CERTIFICATE",
-            Self::Status { status: 404, .. } => "GATEWAY_404",
-            Self::Status { .. } | Self::NotJson { .. } => "PREDICTION_FAILED",
+            _ if self.no_route() => "GATEWAY_404",
+            Self::NotGrpc { .. } => "GRPC_HTTP_ONLY",
+            Self::Grpc { code: Code::UNIMPLEMENTED, .. } => "GRPC_UNIMPLEMENTED",
+            Self::Grpc { code: Code::UNAVAILABLE, .. } => "GRPC_UNAVAILABLE",
+            Self::Grpc { code: Code::NOT_FOUND, .. } => "GRPC_NOT_FOUND",
+            Self::Grpc { code: Code::INVALID_ARGUMENT, .. } => "GRPC_INVALID_ARGUMENT",
+            Self::Status { .. } | Self::NotJson { .. } | Self::Grpc { .. } | Self::Unreadable { .. } => "PREDICTION_FAILED",
         }
     }
     fn exit(&self) -> Exit {
@@ -94,10 +149,13 @@ impl Explain for GatewayError {
             Self::Unreachable { .. } => "`quickstart status` tells whether the cluster runs and on which port".into(),
             Self::Untrusted { .. } => "another program may listen there: `quickstart status` names the port, `quickstart up` makes a new certificate".into(),
             Self::NoAuthority { .. } => "`quickstart up` makes it again".into(),
-            Self::Status { status: 404, .. } => {
+            _ if self.no_route() => {
                 "is the InferenceService Ready, and its host under the cluster's domain? `quickstart doctor route NAME` goes along its way hop by hop".into()
             }
-            _ => "`kubectl logs` of the model's pod holds its side of the story".into(),
+            _ => match self.id() {
+                "PREDICTION_FAILED" => "`kubectl logs` of the model's pod holds its side of the story".into(),
+                id => rules::rule(id)?.hint.into(),
+            },
         })
     }
 
@@ -108,7 +166,7 @@ impl Explain for GatewayError {
 
 /// A client for localhost: no proxy, whatever the environment says.
 fn client(authority: Option<&Authority>) -> Result<reqwest::Client, GatewayError> {
-    let builder = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).connect_timeout(Duration::from_secs(3));
+    let builder = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).connect_timeout(CONNECT);
     let builder = match authority {
         None => builder,
         Some(authority) => authority.trusted(builder)?,
@@ -146,20 +204,21 @@ fn url(port: u16, authority: Option<&Authority>, host: &str, path: &str) -> Stri
 /// Somebody who asks more than once, over the same connections.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    client: reqwest::Client,
+    http: reqwest::Client,
+    grpc: grpc::Line,
     authority: Option<Authority>,
 }
 
 impl Caller {
     /// Without connections yet; `authority`: it is HTTPS.
     pub fn new(authority: Option<&Authority>) -> Result<Self, GatewayError> {
-        Ok(Self { client: client(authority)?, authority: authority.cloned() })
+        Ok(Self { http: client(authority)?, grpc: grpc::Line::new(authority), authority: authority.cloned() })
     }
 
     /// As [`post`].
     pub async fn post(&self, port: u16, host: &str, path: &str, body: &Value) -> Result<Value, GatewayError> {
         let mut response = self
-            .client
+            .http
             .post(url(port, self.authority.as_ref(), host, path))
             .header("host", host)
             .header("content-type", "application/json")
@@ -181,6 +240,15 @@ impl Caller {
         }
         serde_json::from_str(&text).map_err(|_| GatewayError::NotJson { host: host.to_owned(), body: beginning(&text) })
     }
+
+    /// A gRPC call of a method (`/package.Service/Method`) with the host as its authority: a message there, a message back.
+    pub async fn call(&self, port: u16, host: &str, method: &str, message: &[u8]) -> Result<Vec<u8>, GatewayError> {
+        self.grpc.call(port, host, method, message).await
+    }
+}
+
+fn words(message: &str) -> &str {
+    if message.is_empty() { "(no message)" } else { message }
 }
 
 fn beginning(text: &str) -> String {
@@ -193,13 +261,15 @@ fn failed(port: u16, error: &reqwest::Error) -> GatewayError {
     while let Some(source) = current.source() {
         current = source;
     }
-    let (address, message) = (format!("127.0.0.1:{port}"), current.to_string());
+    unreachable(port, error.url().and_then(reqwest::Url::host_str).unwrap_or_default(), current.to_string())
+}
+
+/// Nobody is there, or somebody whose certificate for `name` is no good.
+fn unreachable(port: u16, name: &str, message: String) -> GatewayError {
+    let address = format!("127.0.0.1:{port}");
     match message.strip_prefix(tls::REFUSED) {
         None => GatewayError::Unreachable { address, message },
-        Some(why) => {
-            let name = error.url().and_then(reqwest::Url::host_str).unwrap_or_default().to_owned();
-            GatewayError::Untrusted { address, name, message: why.to_owned() }
-        }
+        Some(why) => GatewayError::Untrusted { address, name: name.to_owned(), message: why.to_owned() },
     }
 }
 

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 
 use super::GatewayError;
@@ -74,6 +76,19 @@ impl Authority {
     pub(super) fn name_for<'a>(&self, host: &'a str) -> &'a str {
         let below = |name: &str| name.strip_prefix("*.").is_some_and(|end| host.split_once('.').is_some_and(|(_, rest)| rest == end));
         if self.names.iter().any(|name| name == host || below(name)) { host } else { HERE }
+    }
+
+    /// For a connection of HTTP/2 that trusts nobody else.
+    pub(super) fn http2(&self) -> Result<ClientConfig, GatewayError> {
+        let unread = |message: String| GatewayError::NoAuthority { message };
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(self.pem.as_bytes()) {
+            let certificate = certificate.map_err(|error| unread(error.to_string()))?;
+            roots.add(certificate).map_err(|error| unread(error.to_string()))?;
+        }
+        let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Ok(config)
     }
 
     /// A client that trusts nobody else, and for which every name is this machine.

@@ -61,10 +61,10 @@ impl Summary {
 /// Sends a request again and again; ends early, with what there is, when told to stop.
 pub async fn load(request: &Request, load: Load, cancel: &CancellationToken) -> Result<(Summary, Option<GatewayError>), Failure> {
     let caller = Caller::new(request.authority.as_ref())?;
-    let path = request.path();
+    let ask = request.ask(request.path())?;
     let one = async || {
         let started = Instant::now();
-        let answer = caller.post(request.port, &request.host, &path, &request.body).await;
+        let answer = ask.send(&caller).await;
         (started.elapsed(), answer)
     };
     let started = Instant::now();

@@ -1,13 +1,15 @@
-//! A prediction as `quickstart predict` makes it: protocol v1 or v2, through the gateway.
+//! A prediction as `quickstart predict` makes it: protocol v1, v2 or v2 over gRPC, through the gateway.
 
+mod grpc;
 mod load;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::Failure;
-use crate::gateway::{self, Authority};
+use crate::gateway::{Authority, Caller, GatewayError};
 
+pub use grpc::{InputError, decode as decode_grpc};
 pub use load::{Load, Summary, load};
 
 /// Which inference protocol.
@@ -18,6 +20,8 @@ pub enum Protocol {
     V1,
     /// `POST /v2/models/NAME/infer` with `inputs`.
     V2,
+    /// `inference.GRPCInferenceService/ModelInfer` with the same `inputs`.
+    Grpc,
 }
 
 /// A request to an InferenceService.
@@ -43,15 +47,42 @@ impl Request {
         match self.protocol {
             Protocol::V1 => format!("/v1/models/{}:predict", self.name),
             Protocol::V2 => format!("/v2/models/{}/infer", self.name),
+            Protocol::Grpc => grpc::METHOD.to_owned(),
         }
     }
 
     /// Sends it.
     pub async fn send(&self) -> Result<Value, Failure> {
-        Ok(gateway::post(self.port, self.authority.as_ref(), &self.host, &self.path(), &self.body).await?)
+        Ok(self.ask(self.path())?.send(&Caller::new(self.authority.as_ref())?).await?)
     }
 
-    /// The same request as a line for a shell.
+    /// The request as it goes over the wire, to its own path or another one.
+    pub fn ask(&self, path: String) -> Result<Ask<'_>, InputError> {
+        let message = match self.protocol {
+            Protocol::V1 | Protocol::V2 => None,
+            Protocol::Grpc => Some(grpc::encode(&self.name, &self.body)?),
+        };
+        Ok(Ask { request: self, path, message })
+    }
+
+    /// The same request as a line for a shell: curl, or grpcurl with the protocol's own file beside it.
+    pub fn line(&self) -> Result<String, InputError> {
+        if self.protocol != Protocol::Grpc {
+            return Ok(self.curl());
+        }
+        Ok(format!(
+            "grpcurl {} -proto open_inference_grpc.proto -authority {} -d '{}' 127.0.0.1:{} {}",
+            self.authority
+                .as_ref()
+                .map_or("-plaintext".into(), |authority| format!("-cacert '{}'", quoted(&authority.file().to_string_lossy()))),
+            self.host,
+            quoted(&grpc::json(&self.name, &self.body)?),
+            self.port,
+            grpc::METHOD.trim_start_matches('/')
+        ))
+    }
+
+    /// The same request as a line for a shell, where it goes over HTTP.
     pub fn curl(&self) -> String {
         let Self { host, port, .. } = self;
         let to = match &self.authority {
@@ -70,10 +101,28 @@ fn quoted(text: &str) -> String {
     text.replace('\'', "'\\''")
 }
 
+/// A request, encoded once to be sent as often as wanted.
+#[derive(Clone, Debug)]
+pub struct Ask<'a> {
+    request: &'a Request,
+    path: String,
+    message: Option<Vec<u8>>,
+}
+
+impl Ask<'_> {
+    /// Sends it; the answer as JSON, of gRPC in the form of v2.
+    pub async fn send(&self, caller: &Caller) -> Result<Value, GatewayError> {
+        let Request { port, host, body, .. } = self.request;
+        let Some(message) = &self.message else { return caller.post(*port, host, &self.path, body).await };
+        let answer = caller.call(*port, host, &self.path, message).await?;
+        grpc::decode(&answer).map_err(|message| GatewayError::Unreadable { host: host.clone(), message })
+    }
+}
+
 /// Rows of numbers for one protocol as a body of the other: `instances` ↔ `inputs`.
 pub fn body(input: &Value, protocol: Protocol) -> Value {
     match (protocol, input.get("instances").and_then(Value::as_array)) {
-        (Protocol::V2, Some(rows)) => {
+        (Protocol::V2 | Protocol::Grpc, Some(rows)) => {
             let columns = rows.first().and_then(Value::as_array).map_or(0, Vec::len);
             let data: Vec<Value> = rows.iter().filter_map(Value::as_array).flatten().cloned().collect();
             json!({"inputs": [{"name": "input-0", "shape": [rows.len(), columns], "datatype": "FP32", "data": data}]})

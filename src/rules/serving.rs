@@ -79,6 +79,37 @@ pub(super) const RULES: &[Rule] = &[
         "`kubectl logs` of its pod holds its side of the story",
     ),
     named(
+        "GRPC_HTTP_ONLY",
+        &[StageFailed],
+        "the service speaks HTTP, not gRPC",
+        "its container's port must be the server's gRPC port (8081 of KServe's own) and be named h2c; `quickstart sample show grpc` does it; \
+         over HTTP: `--protocol v2`",
+    ),
+    named(
+        "GRPC_INVALID_ARGUMENT",
+        &[StageFailed],
+        "the model does not accept the input",
+        "names, shapes and datatypes of `inputs` must be those that the model was made with",
+    ),
+    named(
+        "GRPC_NOT_FOUND",
+        &[StageFailed],
+        "the server has no model of this name",
+        "`quickstart predict` asks for the InferenceService's name; the server's argument --model_name must be the same",
+    ),
+    named(
+        "GRPC_UNAVAILABLE",
+        &[StageFailed],
+        "nobody behind the gateway takes gRPC requests now",
+        "is the InferenceService Ready? a container's port that speaks gRPC must be named h2c, or the gateway sends HTTP/1 to it",
+    ),
+    named(
+        "GRPC_UNIMPLEMENTED",
+        &[StageFailed],
+        "the server speaks gRPC, but not the Open Inference Protocol",
+        "ask a service whose server has inference.GRPCInferenceService, or another protocol: `--protocol v1`",
+    ),
+    named(
         "PREDICTION_WRONG",
         &[StageFailed, Deadline],
         "the demo answered something else than it should",

@@ -30,8 +30,15 @@ const OTHER_WORDS: &[&str] = &[
     "MODEL",
     "NAMESPACE",
 ];
-const NAMES_OF_VARIABLES: &[&str] =
-    &["config/environment.rs", "config/paths.rs", "doctor/holders.rs", "report/style.rs", "logs/redact/shapes.rs"];
+const NAMES_OF_VARIABLES: &[&str] = &[
+    "gateway/grpc/status.rs",
+    "predict/grpc/datatype.rs",
+    "config/environment.rs",
+    "config/paths.rs",
+    "doctor/holders.rs",
+    "report/style.rs",
+    "logs/redact/shapes.rs",
+];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs_err::read_dir(folder).unwrap() {

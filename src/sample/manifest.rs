@@ -19,6 +19,7 @@ macro_rules! files {
 const FILES: &[(&str, &str)] = files![
     "sklearn-iris.yaml",
     "sklearn-iris-v2.yaml",
+    "grpc.yaml",
     "models.yaml",
     "http.yaml",
     "pvc-model.yaml",

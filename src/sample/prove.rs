@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::wait::{Look, until};
 use super::{Bench, PodProof, Proof, Sample, SampleError, Split, canary, scale};
 use crate::error::Failure;
-use crate::gateway;
+use crate::gateway::Caller;
 use crate::plan::host;
 use crate::predict::{Load, Protocol, Request, load, said};
 
@@ -44,7 +44,8 @@ pub async fn prove(bench: &Bench<'_>, sample: &Sample) -> Result<Vec<Proven>, Fa
                 let request = request(bench, &sample.service, protocol.unwrap_or(Protocol::V1), body).await?;
                 let path = path.clone().unwrap_or_else(|| request.path());
                 let saw = answers(bench, sample, &request, &path, expected).await?;
-                proven.push(Proven::new(format!("POST {path} answers {saw}"), saw));
+                let verb = if request.protocol == Protocol::Grpc { "gRPC" } else { "POST" };
+                proven.push(Proven::new(format!("{verb} {path} answers {saw}"), saw));
             }
             Proof::Pod(wanted) => proven.push(pod(bench, sample, wanted).await?),
             Proof::Canary(split) => proven.extend(share(bench, sample, split).await?),
@@ -68,12 +69,11 @@ pub(super) async fn request(bench: &Bench<'_>, service: &str, protocol: Protocol
 
 /// Asks until the gateway knows the way; what the model then says counts.
 pub(super) async fn answers(bench: &Bench<'_>, sample: &Sample, request: &Request, path: &str, expected: &Value) -> Result<Value, Failure> {
+    let (caller, ask) = (Caller::new(request.authority.as_ref())?, request.ask(path.to_owned())?);
     let answer = until(bench, "an answer through the gateway", ROUTED, async || {
-        Ok(match gateway::post(request.port, request.authority.as_ref(), &request.host, path, &request.body).await {
+        Ok(match ask.send(&caller).await {
             Ok(answer) => Look::Done(answer),
-            Err(gateway::GatewayError::Status { status: 404 | 502..=504, .. } | gateway::GatewayError::Unreachable { .. }) => {
-                Look::Yet(format!("{} is not routed yet", request.host))
-            }
+            Err(error) if error.may_pass() => Look::Yet(format!("{} is not routed yet", request.host)),
             Err(error) => return Err(error.into()),
         })
     })

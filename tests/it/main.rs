@@ -37,6 +37,7 @@ mod parsers;
 mod plan;
 mod plan_drawings;
 mod predict;
+mod predict_grpc;
 mod prefetch;
 mod proxy;
 mod raw;

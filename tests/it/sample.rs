@@ -99,6 +99,7 @@ async fn tests_prove_and_clean_up() {
     for (sample, says) in [
         ("sklearn-iris", "POST /v1/models/sklearn-iris:predict answers [1,1]"),
         ("sklearn-iris-v2", "POST /v2/models/sklearn-iris-v2/infer answers [1,1]"),
+        ("grpc", "gRPC /inference.GRPCInferenceService/ModelInfer answers [1,1]"),
         ("pvc", "POST /v1/models/sklearn-pvc:predict answers [1,1]"),
         ("s3", "POST /v1/models/sklearn-s3:predict answers [1,1]"),
     ] {

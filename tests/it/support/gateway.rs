@@ -5,7 +5,10 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use serde_json::{Value, json};
@@ -15,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use super::{
     api_server::{ApiServer, workloads::condition},
     components, gateway_tls,
+    grpc::{self, GrpcReply},
     store::{Key, World},
     wire::{self, Got, Reply},
 };
@@ -29,6 +33,8 @@ struct Inner {
     tls: Mutex<TlsAcceptor>,
     requests: Mutex<Vec<(String, String, u16)>>,
     script: Mutex<Vec<(u16, Value)>>,
+    grpc: Mutex<Vec<GrpcReply>>,
+    http1_only: AtomicBool,
     split: Mutex<u64>,
 }
 
@@ -46,8 +52,9 @@ impl Gateway {
     /// A gateway that does not listen yet.
     pub fn new(port: Port) -> Self {
         let (up, inside) = (tokio::sync::Mutex::default(), tokio::sync::Mutex::default());
+        let (requests, script, grpc, split) = (Mutex::default(), Mutex::default(), Mutex::default(), Mutex::default());
         let tls = Mutex::new(gateway_tls::acceptor("gateway"));
-        Self(Arc::new(Inner { port, up, inside, tls, requests: Mutex::default(), script: Mutex::default(), split: Mutex::default() }))
+        Self(Arc::new(Inner { port, up, inside, tls, requests, script, grpc, http1_only: AtomicBool::default(), split }))
     }
 
     /// A gateway on a fixed port.
@@ -109,6 +116,16 @@ impl Gateway {
         self.0.script.lock().unwrap().push((code, body));
     }
 
+    /// The next answer to a gRPC request, before the ordinary ones.
+    pub fn answer_grpc_next(&self, reply: GrpcReply) {
+        self.0.grpc.lock().unwrap().push(reply);
+    }
+
+    /// From now on HTTP/2 is a bad request.
+    pub fn speak_http1_only(&self) {
+        self.0.http1_only.store(true, Relaxed);
+    }
+
     /// What the model of this request says: by turns the new one's word and the one's before, as the traffic is split.
     fn model(&self, world: &World, key: &Key) -> u64 {
         let (known, rolled_out) = world.revisions.get(&format!("{}/{}", key.namespace, key.name)).cloned().unwrap_or_default();
@@ -127,14 +144,16 @@ impl Gateway {
         if !script.is_empty() {
             return script.remove(0);
         }
-        let host = got.header("host").split(':').next().unwrap_or_default();
         let world = server.world();
-        let found = world
-            .keys("serving.kserve.io", "inferenceservices")
-            .into_iter()
-            .find(|key| !world.stale_routes && components::host(&world, &key.namespace, &key.name) == host);
-        let ready = found.filter(|key| world.get(key).is_some_and(|object| condition(object, "Ready") == Some("True")));
-        let Some(key) = ready else { return (404, Value::Null) };
+        let Some(key) = routed(&world, got) else { return (404, Value::Null) };
+        // HTTP to a gRPC server: Knative's queue-proxy and Envoy alone put it differently.
+        if speaks_grpc(&world, &key) {
+            return if components::raw(&world, &key.namespace, &key.name) {
+                (503, json!("upstream connect error or disconnect/reset before headers. reset reason: remote reset"))
+            } else {
+                (502, json!("stream error: stream ID 1007; INTERNAL_ERROR; received from peer"))
+            };
+        }
         let body: Value = serde_json::from_slice(&got.body).unwrap_or_default();
         let (v1, v2) = (format!("/v1/models/{}:predict", key.name), format!("/v2/models/{}/infer", key.name));
         match (got.method.as_str(), got.path.as_str()) {
@@ -154,6 +173,39 @@ impl Gateway {
             _ => (404, json!({"error": "Model with such a name does not exist"})),
         }
     }
+
+    fn answer_grpc(&self, server: &ApiServer, got: &Got) -> GrpcReply {
+        let mut script = self.0.grpc.lock().unwrap();
+        if !script.is_empty() {
+            return script.remove(0);
+        }
+        let world = server.world();
+        // Envoy's 404 to a gRPC request: a status without a message.
+        let Some(key) = routed(&world, got) else { return GrpcReply::Status(12, String::new()) };
+        if !speaks_grpc(&world, &key) {
+            return GrpcReply::Http(404, "application/json", br#"{"detail":"Not Found"}"#.to_vec());
+        }
+        if got.path != grpc::METHOD || got.header("content-type") != "application/grpc" || got.header("te") != "trailers" {
+            return GrpcReply::Status(12, "Method not found!".into());
+        }
+        grpc::infer(&key.name, &got.body)
+    }
+}
+
+/// The InferenceService that a request's host leads to, once it is ready.
+fn routed(world: &World, got: &Got) -> Option<Key> {
+    let host = got.header("host").split(':').next().unwrap_or_default();
+    let found = world
+        .keys("serving.kserve.io", "inferenceservices")
+        .into_iter()
+        .find(|key| !world.stale_routes && components::host(world, &key.namespace, &key.name) == host);
+    found.filter(|key| world.get(key).is_some_and(|object| condition(object, "Ready") == Some("True")))
+}
+
+/// The container's port says it: Knative sends HTTP/2 to one that is named h2c only, KServe's raw Services carry the name on.
+fn speaks_grpc(world: &World, key: &Key) -> bool {
+    let port = world.get(key).map(|object| object["spec"]["predictor"]["model"]["ports"][0].clone()).unwrap_or_default();
+    port["name"] == "h2c" && port["containerPort"] == 8081
 }
 
 /// `tls` of `None`: what the mapped node port leads to says it.
@@ -163,6 +215,15 @@ async fn accept(listener: TcpListener, gateway: Gateway, server: ApiServer, tls:
         let Ok((stream, _)) = listener.accept().await else { continue };
         let (gateway, server) = (gateway.clone(), server.clone());
         connections.spawn(async move {
+            let answer_grpc = {
+                let (gateway, server) = (gateway.clone(), server.clone());
+                move |got: Got| {
+                    let reply = gateway.answer_grpc(&server, &got);
+                    let code = if let GrpcReply::Http(code, ..) = &reply { *code } else { 200 };
+                    gateway.0.requests.lock().unwrap().push((got.header("host").to_owned(), got.path.clone(), code));
+                    std::future::ready(reply)
+                }
+            };
             let answer = |got: Got| {
                 let (code, body) = gateway.answer(&server, &got);
                 gateway.0.requests.lock().unwrap().push((got.header("host").to_owned(), got.path.clone(), code));
@@ -170,6 +231,9 @@ async fn accept(listener: TcpListener, gateway: Gateway, server: ApiServer, tls:
                 async move { Reply::Full(code, "application/json", bytes) }
             };
             if !tls.unwrap_or_else(|| gateway_tls::is_mapped(&server.world())) {
+                if !gateway.0.http1_only.load(Relaxed) && grpc::begins_http2(&stream).await {
+                    return grpc::serve(stream, answer_grpc).await;
+                }
                 return wire::serve(stream, answer).await;
             }
             // Envoy opens no port for a Gateway whose Secret is not there.
@@ -177,7 +241,10 @@ async fn accept(listener: TcpListener, gateway: Gateway, server: ApiServer, tls:
                 return;
             }
             let acceptor = gateway.0.tls.lock().unwrap().clone();
-            if let Ok(stream) = acceptor.accept(stream).await {
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+                grpc::serve(stream, answer_grpc).await;
+            } else {
                 wire::serve(stream, answer).await;
             }
         });

@@ -24,6 +24,7 @@ pub mod faults;
 mod filters;
 pub mod gateway;
 pub mod gateway_tls;
+pub mod grpc;
 mod http;
 pub mod kind_program;
 mod logs;
