@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The older version set kserve-0.15 on a real cluster, from the lab's bundle of it: up, a prediction, a second up that changes nothing, the
-# other profile, down. A cluster of its own, taken away afterwards (5 minutes).
+# other profile, down. A cluster of its own, taken away afterwards (4 minutes, once the bundle is there).
 #
 #   scripts/older.sh
 #
