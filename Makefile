@@ -2,7 +2,7 @@
 SHELL := bash
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help up build check test chaos-wire lint docs tutorial fuzz registry e2e days profiles samples addons on endurance chaos bench airplane dist lab lab-check lab-clean
+.PHONY: help up build check test chaos-wire lint docs tutorial fuzz registry e2e days profiles older samples addons on endurance chaos bench airplane dist lab lab-check lab-clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ days: ## the days after up on the lab: sleep, engine restart, ageing certificate
 
 profiles: build ## serverless to raw and back on one real cluster, killed half-way, with a model of the user's (6 minutes)
 	@PROFILES_PROGRAM=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/quickstart scripts/profiles.sh
+
+older: build ## version set kserve-0.15 on a real cluster, both profiles (4 minutes; first the lab builds its bundle: 6 minutes more)
+	@OLDER_PROGRAM=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/quickstart scripts/older.sh
 
 samples: build ## every sample that the lab can run, proven on a cluster of its own (12 minutes; NAMES="canary graph")
 	@SAMPLES_PROGRAM=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/quickstart scripts/samples.sh $(NAMES)

@@ -4,7 +4,7 @@ set -euo pipefail
 shopt -s inherit_errexit
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$HERE"
-for part in versions common disk engine rootfs binaries images node manifests bundle; do
+for part in versions common disk engine rootfs binaries images node manifests bundle older; do
   # shellcheck source=/dev/null
   . "$HERE/lib/$part.sh"
 done
@@ -22,6 +22,7 @@ usage: lab.sh VERB
   spec        the bundle's description, spec.json
   bundle      bundle.tar, written by quickstart itself              (about 1 min)
   all         all of the above; what is there already is skipped
+  older       bundle of version set kserve-0.15, kserve-0.15.tar   (about 6 min more)
   bake        a node image with every component image inside        (about 2 min, 5 GB; for the benchmark)
   check       every difference between the lab's manifests and the pinned ones
   clean       remove the cache folder and every image that the lab made
@@ -68,6 +69,15 @@ model_step() { step model "10 s" "demo model"; }
 manifests_step() { step manifests "10 s" "manifests"; }
 spec_step() { step spec "2 s" "description of the bundle"; }
 bundle_step() { step bundle "1 min" "bundle"; }
+stack_steps() { # what every bundle is made of
+  # said at once, not after half an hour
+  program >/dev/null
+  engine_step
+  binaries_steps
+  rootfs_steps
+  images_step
+  node_step
+}
 
 # in a function: bash reads it whole, so that a change of this file does not reach a running build
 main() {
@@ -78,7 +88,7 @@ main() {
       usage
       exit 0
       ;;
-    engine | binaries | rootfs | images | node | model | manifests | spec | bundle | bake | check | clean | all) ;;
+    engine | binaries | rootfs | images | node | model | manifests | spec | bundle | older | bake | check | clean | all) ;;
     *)
       usage >&2
       exit 2
@@ -116,15 +126,14 @@ main() {
       spec_step
       bundle_step
       ;;
+    older)
+      stack_steps
+      manifests_step
+      older_steps
+      ;;
     bake) step bake "2 min" "baked node image $BAKED" ;;
     all)
-      # said at once, not after half an hour
-      program >/dev/null
-      engine_step
-      binaries_steps
-      rootfs_steps
-      images_step
-      node_step
+      stack_steps
       model_step
       manifests_step
       spec_step
@@ -134,6 +143,7 @@ main() {
   take_lock
   case $verb in
     all | binaries) check_disk ;;
+    older) older_bundle_ready || check_disk 5 ;;
     bake) bake_ready || check_disk 5 ;;
   esac
   run_steps
@@ -143,6 +153,7 @@ main() {
       tell_disk_peak
       say "done: $LAB/bundle.tar; kind is $LAB/bin/kind/kind, the node image $NODE"
       ;;
+    older) say "done: $LAB/$OLDER.tar" ;;
   esac
 }
 main "$@"; exit

@@ -100,14 +100,15 @@ build_envoy() {
 
 python_key() { file_key "$HERE/python/requirements.txt"; }
 build_python_ready() { has_key "$LAB/python/.key" "$(python_key)"; }
-build_python() {
-  local out=$LAB/python
+build_python() { install_python "$HERE/python/requirements.txt" "$LAB/python"; }
+install_python() { # requirements, folder
+  local out=$2
   rm -rf "$out.part"
-  python3 -m pip install -q "${WHEELS[@]}" --no-compile --root-user-action=ignore --target "$out.part" -r "$HERE/python/requirements.txt"
+  python3 -m pip install -q "${WHEELS[@]}" --no-compile --root-user-action=ignore --target "$out.part" -r "$1"
   find "$out.part" -name __pycache__ -prune -exec rm -rf {} +
   # nobody runs these packages' own tests here
   find "$out.part"/{scipy,pandas,sklearn} -name tests -type d -prune -exec rm -rf {} +
-  python_key >"$out.part/.key"
+  file_key "$1" >"$out.part/.key"
   rm -rf "$out"
   mv "$out.part" "$out"
 }

@@ -46,12 +46,16 @@ recipes() {
   "$do" "lab/kube-state-metrics:$KUBE_STATE_METRICS" lab/static:1 65534 '["/kube-state-metrics"]' "" \
     "$LAB/bin/kube-state-metrics/kube-state-metrics::/kube-state-metrics"
   "$do" "lab/network-policies:$NETWORK_POLICIES" lab/static:1 "" '["/bin/netpol"]' "" "$LAB/bin/network-policies/cmd::/bin/netpol"
-  # one layer of packages under both
-  "$do" "lab/kserve-python:$KSERVE" lab/python:1 "" '[]' "" "$LAB/python::/app"
-  "$do" "lab/sklearnserver:$KSERVE" "lab/kserve-python:$KSERVE" 1000 '["/usr/bin/python3","-m","sklearnserver"]' "" \
-    "$kserve/sklearnserver/sklearnserver::/app/sklearnserver"
-  "$do" "lab/storage-initializer:$KSERVE" "lab/kserve-python:$KSERVE" 1000 '["/usr/bin/python3","/storage-initializer/initializer-entrypoint"]' "" \
-    "$kserve/storage-initializer/scripts/initializer-entrypoint::/storage-initializer/initializer-entrypoint"
+  python_images "$do" "$KSERVE" "$LAB/python" "$kserve"
+}
+
+python_images() { # MODE, version, packages, source of the entry points: one layer of packages under both
+  local do=$1 version=$2 packages=$3 source=$4
+  "$do" "lab/kserve-python:$version" lab/python:1 "" '[]' "" "$packages::/app"
+  "$do" "lab/sklearnserver:$version" "lab/kserve-python:$version" 1000 '["/usr/bin/python3","-m","sklearnserver"]' "" \
+    "$source/sklearnserver/sklearnserver::/app/sklearnserver"
+  "$do" "lab/storage-initializer:$version" "lab/kserve-python:$version" 1000 '["/usr/bin/python3","/storage-initializer/initializer-entrypoint"]' "" \
+    "$source/storage-initializer/scripts/initializer-entrypoint::/storage-initializer/initializer-entrypoint"
 }
 
 # What a source was made from: a component's or a folder's key; a file of a module is pinned with its component.
@@ -77,10 +81,10 @@ learn_key() { # sets IMAGE_KEY[NAME]
 
 know_keys() { [ ${#IMAGE_KEY[@]} -gt 0 ] || recipes learn_key; }
 
-learn_images() { # which of our images the engine has, with their keys
-  local line
-  HAVE=()
-  recipes learn_key
+learn_images() { # RECIPES…: which of our images the engine has, with their keys
+  local line list
+  IMAGE_KEY=() HAVE=()
+  for list in "$@"; do "$list" learn_key; done
   # an engine without any of them prints an empty line
   while read -r line; do if [ -n "$line" ]; then HAVE[${line%% *}]=${line#* }; fi; done < <(
     docker image inspect --format "{{index .RepoTags 0}} {{index .Config.Labels \"$LABEL\"}}" "${!IMAGE_KEY[@]}" 2>/dev/null || true
@@ -88,10 +92,11 @@ learn_images() { # which of our images the engine has, with their keys
 }
 image_there() { [ "${HAVE[$1]:-}" = "${IMAGE_KEY[$1]}" ]; }
 
-images_ready() {
+images_ready() { images_are_there recipes; }
+images_are_there() { # RECIPES…
   command -v docker >/dev/null || return 1
   local name
-  learn_images
+  learn_images "$@"
   for name in "${!IMAGE_KEY[@]}"; do image_there "$name" || return 1; done
 }
 
@@ -99,7 +104,7 @@ images() {
   need docker
   after binaries binaries_complete
   after rootfs rootfs_complete
-  learn_images
+  learn_images recipes
   recipes make_image
   forget_replaced
 }

@@ -25,7 +25,7 @@ manifests() {
   kserve=$(module_root kserve github.com/kserve/kserve)
   cp "$serving/third_party/cert-manager-latest/cert-manager.yaml" "$out/"
   cp "$kserve/install/v$KSERVE"/{kserve-crds,kserve,kserve-cluster-resources}.yaml "$out/"
-  render_istio "$out"
+  render_istio "$out" "$ISTIO_MANIFESTS"
   render_serving "$serving" "$out"
   rename_net_istio "$serving/third_party/istio-latest/net-istio.yaml" >"$out/net-istio.yaml"
   chmod -R u+w "$out"
@@ -35,16 +35,17 @@ manifests() {
 }
 
 # Istio's release builder writes the release into the charts; the rest is istioctl's own renderer.
-render_istio() {
+render_istio() { # folder, release
   local charts=$1/charts source
   source=$(module_root istio istio.io/istio)/manifests
   mkdir "$charts"
   cp -r "$source/charts" "$source/profiles" "$charts/"
   chmod -R u+w "$charts"
-  find "$charts" -name Chart.yaml -exec sed -i -E "s/^(version|appVersion): .*/\1: $ISTIO_MANIFESTS/" {} +
+  find "$charts" -name Chart.yaml -exec sed -i -E "s/^(version|appVersion): .*/\1: $2/" {} +
+  sed "s/^  tag: .*/  tag: $2/" "$HERE/istio.yaml" >"$charts/settings.yaml"
   {
     printf 'apiVersion: v1\nkind: Namespace\nmetadata:\n  name: istio-system\n---\n'
-    "$LAB/bin/istio/istio-render" "$HERE/istio.yaml" "$charts"
+    "$LAB/bin/istio/istio-render" "$charts/settings.yaml" "$charts"
   } >"$charts/istio.yaml"
   "$LAB/bin/tools/lab-yaml" sorted "$charts/istio.yaml" >"$1/istio.yaml"
   rm -rf "$charts"
@@ -98,27 +99,33 @@ substitute_of() {
 # check: object-level differences between the lab's manifests and the pinned ones, wherever these are cached.
 check() {
   [ -d "$LAB/manifests" ] || fail 3 "no manifests in $LAB yet: run \`lab.sh manifests\` first"
-  local component file pin sum pinned catalog=$HERE/../manifests/catalog.yaml differing=0 unknown=0 lines
-  while read -r component file pin; do
+  check_files "$HERE/pins.txt" "$LAB/manifests"
+  [ ! -d "$LAB/$OLDER/manifests" ] || check_files "$HERE/older/pins.txt" "$LAB/$OLDER/manifests"
+}
+
+check_files() { # pins, folder
+  local component file pin sum pinned catalog=$HERE/../manifests/catalog.yaml differing=0 unknown=0 all=0 lines
+  while read -r component file pin _; do
+    all=$((all + 1))
     if [ -f "$catalog" ] && ! grep -q "$pin" "$catalog"; then
-      printf '%s %s: the pin of lab/pins.txt is not in manifests/catalog.yaml\n' "$component" "$file"
+      printf '%s %s: the pin of the lab is not in manifests/catalog.yaml\n' "$component" "$file"
       differing=$((differing + 1))
     fi
-    sum=$(sum_of "$LAB/manifests/$file")
+    sum=$(sum_of "$2/$file")
     pinned=$(pinned_file "$file" "$pin")
     if [ "$sum" = "$pin" ]; then
       printf '%s %s: identical, byte for byte (sha256 %s)\n' "$component" "$file" "$sum"
     elif [ -z "$pinned" ]; then
       printf '%s %s: differs (sha256 %s, pinned %s); the pinned file is not cached here, so the differences cannot be listed\n' "$component" "$file" "$sum" "$pin"
       unknown=$((unknown + 1))
-    elif lines=$("$LAB/bin/tools/lab-yaml" diff "$LAB/manifests/$file" "$pinned"); then
+    elif lines=$("$LAB/bin/tools/lab-yaml" diff "$2/$file" "$pinned"); then
       printf '%s %s: every object is identical, the bytes are not (sha256 %s, pinned %s)\n' "$component" "$file" "$sum" "$pin"
     else
       printf '%s %s: differs (sha256 %s, pinned %s); lab → pinned:\n%s\n' "$component" "$file" "$sum" "$pin" "$lines"
       differing=$((differing + 1))
     fi
-  done < <(grep -v '^#' "$HERE/pins.txt")
-  printf '%d of %d files differ' $((differing + unknown)) ${#MANIFESTS[@]}
+  done < <(grep -v '^#' "$1")
+  printf '%d of %d files differ' $((differing + unknown)) "$all"
   if [ "$unknown" = 0 ]; then echo; else printf '; %d could not be compared: set QUICKSTART_PINNED to a folder with the pinned files\n' "$unknown"; fi
 }
 
