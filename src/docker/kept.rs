@@ -81,7 +81,9 @@ impl<'a> KeptImages<'a> {
 
     /// Kept images that a node could not start with are not used again, nor is the node image that goes with them.
     pub async fn distrust(&self) -> Result<(), DockerError> {
-        self.engine.remove_lean_images().await?;
+        if let Err(error) = self.engine.remove_lean_images().await {
+            tracing::warn!("{error}");
+        }
         let mount = self.mount().await?;
         self.run(&mount, &["distrust", &self.key], SHORT).await.map(drop)
     }
@@ -110,16 +112,17 @@ impl<'a> KeptImages<'a> {
 }
 
 impl Engine {
-    /// Removes the volume, whoever still works in it first, and the node images that need it; answers whether there was one.
+    /// Removes the volume, whoever still works in it first, and the node images that need it; answers whether there was a
+    /// volume.
     pub async fn remove_kept_images(&self) -> Result<bool, DockerError> {
+        let there = self.volume_exists(VOLUME).await?;
+        if there {
+            for container in self.with_label(LABEL).await? {
+                self.remove(&container).await?;
+            }
+            self.remove_volume(VOLUME).await?;
+        }
         self.remove_lean_images().await?;
-        if !self.volume_exists(VOLUME).await? {
-            return Ok(false);
-        }
-        for container in self.with_label(LABEL).await? {
-            self.remove(&container).await?;
-        }
-        self.remove_volume(VOLUME).await?;
-        Ok(true)
+        Ok(there)
     }
 }

@@ -107,6 +107,12 @@ async fn a_prediction_over_https() {
         assert_eq!(route["success"], true, "{route}");
         // No wildcard reaches into the sample's namespace.
         machine.quickstart(&["sample", "test", "sklearn-iris-v2"]).await.expect(0);
+        // gRPC goes the same way.
+        machine.quickstart(&["sample", "apply", "grpc"]).await.expect(0);
+        let arguments = ["predict", "sklearn-iris-grpc", "-n", "samples", "--protocol", "grpc"];
+        assert_eq!(machine.quickstart(&arguments).await.expect(0).stdout, "[1, 1]\n");
+        let line = machine.quickstart(&[&arguments[..], &["-o", "curl"]].concat()).await.expect(0).stdout;
+        assert!(line.starts_with(&format!("grpcurl -cacert '{}' -proto ", file.display())), "{line}");
         machine.quickstart(&["down"]).await.expect(0);
         assert!(!machine.state_folder().exists());
     }
@@ -122,6 +128,7 @@ async fn another_authority_is_refused() {
     let asked = machine.gateway.requests().len();
     let output = refused(machine.quickstart(&["predict"]).await, 8, "GATEWAY_CERTIFICATE");
     let told = three_lines(&output, 8, "GATEWAY_CERTIFICATE");
+    refused(machine.quickstart(&["predict", "--protocol", "grpc"]).await, 8, "GATEWAY_CERTIFICATE");
     assert!(told.cause.contains("127.0.0.1") && told.cause.contains("sklearn-iris.kserve-test.example.com"), "{told:?}");
     let status = machine.quickstart(&["status"]).await.expect(7);
     assert!(status.stdout.contains("has no certificate of this cluster"), "{}", status.text());

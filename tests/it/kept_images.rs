@@ -76,3 +76,34 @@ async fn images_that_a_node_did_not_start_with_are_put_aside() {
     let again = machine.up(&[]).await.expect(0);
     assert!(!again.stderr.contains("an earlier cluster are at hand"), "{}", again.text());
 }
+
+fn lean(machine: &Machine) -> Vec<String> {
+    let tags = |image: &crate::support::docker_archive::Image| image.tags.clone();
+    machine.engine.state().images.iter().flat_map(tags).filter(|tag| tag.starts_with("quickstart/node:")).collect()
+}
+
+/// kind fills every node's /var from the node image: half a gigabyte of images that the mounted store has already, seconds at every create.
+#[tokio::test]
+async fn a_node_is_made_without_the_images_that_its_store_has() {
+    let machine = Machine::new().await;
+    machine.up(&[]).await.expect(0);
+    let [image] = &lean(&machine)[..] else { panic!("one such image: {:?}", lean(&machine)) };
+    let asked = |machine: &Machine| machine.kind.config("quickstart").contains(image.as_str());
+    assert!(asked(&machine), "{}", machine.kind.config("quickstart"));
+    let commits = |machine: &Machine| machine.engine.state().log.iter().filter(|one| one.path.ends_with("/commit")).count();
+    machine.quickstart(&["reset", "--yes"]).await.expect(0);
+    assert_eq!((commits(&machine), asked(&machine)), (1, true), "it is made once");
+    machine.quickstart(&["down", "--purge"]).await.expect(0);
+    assert!(lean(&machine).is_empty());
+    machine.knows_everything();
+}
+
+/// An engine that does not do as it is told gets nodes of the node image itself, and keeps nothing that would not start.
+#[tokio::test]
+async fn an_image_that_would_not_start_is_not_used() {
+    let machine = Machine::new().await;
+    machine.engine.state().stores.commits_the_container = true;
+    machine.up(&[]).await.expect(0);
+    assert!(lean(&machine).is_empty() && !machine.kind.config("quickstart").contains("quickstart/node"));
+    assert!(machine.kind.config("quickstart").contains("extraMounts"), "its images are kept all the same");
+}

@@ -18,9 +18,17 @@ pub struct Image {
 impl Image {
     /// An image that differs from those of other names.
     pub fn new(reference: &str, architecture: &str) -> Self {
-        let config = json!({"architecture": architecture, "os": "linux", "config": {"Labels": {"made-for": reference}},
+        let config = json!({"architecture": architecture, "os": "linux", "config": {"Labels": {"made-for": reference}, "Entrypoint": ["/usr/local/bin/entrypoint"]},
             "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", sha256(&layer(reference)))]}});
         Self { tags: vec![reference.to_owned()], config: config.to_string().into_bytes() }
+    }
+
+    /// One that was made of a container of this one.
+    pub fn made(&self, reference: &str, config: &Value) -> Self {
+        let mut whole: Value = serde_json::from_slice(&self.config).unwrap();
+        whole["config"] = config.clone();
+        whole["made"] = json!(reference);
+        Self { tags: vec![reference.to_owned()], config: whole.to_string().into_bytes() }
     }
 
     /// `sha256:…`.

@@ -179,6 +179,7 @@ impl DockerEngine {
                 if own || engine.volumes.contains(*name) { Reply::json(200, &volume(name)) } else { missing("volume", name) }
             }
             ("DELETE", ["volumes", name]) => Reply::empty(if engine.volumes.remove(*name) { 204 } else { 404 }),
+            ("POST", ["commit"]) => docker_once::commit(engine, got, &query),
             ("GET", ["containers", "json"]) => self.list(engine, &query),
             (_, ["containers", rest @ ..]) if let Some(reply) = docker_once::containers(engine, got, method, rest) => reply,
             (_, ["containers", id, rest @ ..]) => match self.clusters().into_iter().find(|one| one.node() == *id || one.id() == *id) {

@@ -27,7 +27,10 @@ pub fn images(engine: &mut Engine, got: &Got, method: &str, path: &str, query: &
                 &engine
                     .images
                     .iter()
-                    .map(|image| json!({"Id": image.id(), "RepoTags": image.tags, "RepoDigests": [], "Size": 1024, "Created": 1}))
+                    .map(|image| {
+                        json!({"Id": image.id(), "ParentId": "", "RepoTags": image.tags, "RepoDigests": [], "Size": 1024, "SharedSize": -1,
+                            "Created": 1, "Containers": -1, "Labels": image.inspect()["Config"]["Labels"]})
+                    })
                     .collect(),
             );
         }

@@ -26,6 +26,8 @@ pub struct Stores {
     pub log: Vec<String>,
     /// What the next one answers instead of doing anything.
     pub refuses: Option<ExecAnswer>,
+    /// An engine that makes of a container an image that starts as the container did, whatever it is told.
+    pub commits_the_container: bool,
     /// A mount point of the volume that the engine's machine does not have under that path.
     pub elsewhere: bool,
     containers: BTreeMap<String, Once>,
@@ -33,6 +35,8 @@ pub struct Stores {
 
 #[derive(Clone, Debug)]
 struct Once {
+    image: String,
+    entrypoint: Value,
     words: Vec<String>,
     labels: Value,
     goes_by_itself: bool,
@@ -47,6 +51,10 @@ impl Stores {
     }
 
     fn run(&mut self, words: &[String]) -> ExecAnswer {
+        // Not `kept.sh`: the node image is emptied.
+        if words.is_empty() {
+            return ExecAnswer::default();
+        }
         self.log.push(words.join(" "));
         if let Some(answer) = self.refuses.take() {
             return answer;
@@ -113,6 +121,22 @@ pub fn containers(engine: &mut Engine, got: &Got, method: &str, parts: &[&str]) 
     })
 }
 
+/// An image of a container. As with the engine, what the request does not say of it is what the container was made with; `-v /var` is filled
+/// from it, so a node that is made of one brings no images of its own.
+pub fn commit(engine: &mut Engine, got: &Got, query: &BTreeMap<String, String>) -> Reply {
+    let asked = |key: &str| query.get(key).map(String::as_str).unwrap_or_default();
+    let Some(once) = engine.stores.containers.get(asked("container")).cloned() else { return missing("container", asked("container")) };
+    let name = format!("{}:{}", asked("repo"), asked("tag"));
+    let mut config: Value = serde_json::from_slice(&got.body).unwrap_or_default();
+    if engine.stores.commits_the_container || config["Entrypoint"].is_null() {
+        config["Entrypoint"] = once.entrypoint;
+    }
+    let Some(image) = find_image(engine, &once.image).map(|base| base.made(&name, &config)) else { return missing("image", &once.image) };
+    let id = image.id();
+    engine.images.push(image);
+    Reply::json(201, &json!({"Id": id}))
+}
+
 fn create(engine: &mut Engine, got: &Got) -> Reply {
     let body: Value = serde_json::from_slice(&got.body).unwrap_or_default();
     let image = body["Image"].as_str().unwrap_or_default();
@@ -123,6 +147,8 @@ fn create(engine: &mut Engine, got: &Got) -> Reply {
     let argv: Vec<String> = words("Entrypoint").chain(words("Cmd")).collect();
     let id = format!("{:064x}", 0xc0de_0000 + engine.stores.containers.len() + engine.stores.log.len());
     let once = Once {
+        image: image.to_owned(),
+        entrypoint: body["Entrypoint"].clone(),
         words: argv.get(4..).unwrap_or_default().to_vec(),
         labels: body["Labels"].clone(),
         goes_by_itself: body["HostConfig"]["AutoRemove"] == true,

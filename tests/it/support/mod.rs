@@ -13,7 +13,7 @@ mod bundle_spec;
 mod components;
 mod cut;
 mod discovery;
-mod docker_archive;
+pub mod docker_archive;
 pub mod docker_engine;
 mod docker_exec;
 mod docker_images;
