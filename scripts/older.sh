@@ -7,46 +7,12 @@
 # OLDER_PROGRAM is a program that is there already, OLDER_NODE_IMAGE a node image.
 # Exit codes: 0 all assertions hold · 1 one does not · 3 something is missing.
 set -euo pipefail
-# shellcheck source=scripts/lib/common.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
-
-SET=kserve-0.15
 ONE=older
-NODE=$ONE-control-plane
+# shellcheck source=scripts/lib/one.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/one.sh"
+SET=kserve-0.15
 BUNDLE=$LAB/$SET.tar
-WORK=$(mktemp -d "${TMPDIR:-/tmp}/quickstart-older.XXXXXX")
-# shellcheck source=scripts/lib/expect.sh
-. "$ROOT/scripts/lib/expect.sh"
 
-q() { "$PROGRAM" --name "$ONE" "$@"; }
-kubectl() { docker exec -i "$NODE" kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }
-show_cluster() {
-  q status || true
-  kubectl get pods,inferenceservices -A -o wide 2>/dev/null || true
-  kubectl get events -A --field-selector type=Warning --sort-by .lastTimestamp 2>/dev/null | tail -n 15 || true
-}
-
-clean_up() {
-  local code=$?
-  trap - EXIT
-  trap '' INT TERM
-  part_ends
-  q down >/dev/null 2>&1 || true
-  remove_cluster "$ONE" || true
-  rm -rf "$WORK"
-  exit "$code"
-}
-trap clean_up EXIT
-trap 'exit 130' INT TERM
-
-INPUT='{"instances": [[6.8, 2.8, 4.8, 1.4], [6.0, 3.4, 4.5, 1.6]]}'
-predicts_as() { # HOST
-  run q predict -o json
-  expect_exit 0 "predict"
-  expect_json "its answer" '. == {"predictions": [1, 1]}' "$OUT"
-  run curl -s --max-time 30 -H "Host: $1" -H 'Content-Type: application/json' "http://127.0.0.1:$PORT/v1/models/sklearn-iris:predict" -d "$INPUT"
-  expect_json "under the host $1" '. == {"predictions": [1, 1]}' "$OUT"
-}
 mode() { kubectl get inferenceservice -n kserve-test sklearn-iris -o 'jsonpath={.status.deploymentMode}'; }
 image_of() { # NAMESPACE DEPLOYMENT
   kubectl get deployment -n "$1" "$2" -o 'jsonpath={.spec.template.spec.containers[0].image}'
@@ -64,19 +30,9 @@ nothing_to_do() {
   expect_equal "objects with another generation" "" "$(diff "$WORK/before" "$WORK/after" | grep '^[<>]' || true)"
 }
 
-part "program, engine, bundle"
-[ -n "${OLDER_PROGRAM:-}" ] || build_program
-PROGRAM=${OLDER_PROGRAM:-$PROGRAM}
-lab engine
-need docker jq curl
-lab_to_oneself
-lab older 8>&- # an engine that it starts must not hold the lock
+begin "${OLDER_PROGRAM:-}" older
 expect_true "the bundle is there: $BUNDLE" test -s "$BUNDLE"
 stop_if_failed
-remove_cluster "$ONE"
-forget_settings
-export QUICKSTART_STATE_DIR=$WORK/state QUICKSTART_CACHE_DIR=$WORK/cache KUBECONFIG=$WORK/kubeconfig
-cd "$WORK" # no quickstart.yaml of the user
 
 part "up: the bundle names the set"
 PORT=$(free_port 18400)

@@ -22,16 +22,6 @@ told() {
 asked() { # HOST
   curl -s --max-time 30 -H "Host: $1" -H 'Content-Type: application/json' "http://127.0.0.1:$PORT/v1/models/${1%%[.-]*}:predict" -d "$INPUT"
 }
-INPUT='{"instances": [[6.8, 2.8, 4.8, 1.4], [6.0, 3.4, 4.5, 1.6]]}'
-
-# The demo under the profile's host, and no other.
-predicts_as() { # HOST
-  run q predict -o json
-  expect_exit 0 "predict"
-  expect_json "its answer" '. == {"predictions": [1, 1]}' "$OUT"
-  run curl -s --max-time 30 -H "Host: $1" -H 'Content-Type: application/json' "http://127.0.0.1:$PORT/v1/models/sklearn-iris:predict" -d "$INPUT"
-  expect_json "under the host $1" '. == {"predictions": [1, 1]}' "$OUT"
-}
 
 begin "${PROFILES_PROGRAM:-}"
 : >"$PROOF"

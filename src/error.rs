@@ -159,6 +159,15 @@ impl<E: Explain> From<E> for Failure {
     }
 }
 
+/// The last of an error's causes, which is the one that tells: those around it repeat that something failed.
+pub fn innermost(error: &dyn std::error::Error) -> String {
+    let mut current = error;
+    while let Some(source) = current.source() {
+        current = source;
+    }
+    current.to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

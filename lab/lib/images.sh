@@ -28,16 +28,11 @@ recipes() {
   "$do" "lab/proxyv2:$ISTIO" lab/slim:1 1337:1337 '["/usr/local/bin/pilot-agent"]' "" \
     "$LAB/bin/istio/pilot-agent::/usr/local/bin/pilot-agent" "$LAB/bin/envoy/envoy::/usr/local/bin/envoy" \
     'module:istio:istio.io/istio:tools/packaging/common/envoy_bootstrap.json::/var/lib/istio/envoy/envoy_bootstrap_tmpl.json'
-  for b in controller webhook activator autoscaler queue; do
-    "$do" "lab/serving-$b:$SERVING" lab/static:1 65532 "[\"/ko-app/$b\"]" "" "$LAB/bin/knative/$b::/ko-app/$b"
-  done
+  serving_images "$do" "$SERVING" "$LAB/bin/knative"
   for b in controller webhook; do
     "$do" "lab/net-istio-$b:1.21" lab/static:1 65532 "[\"/ko-app/$b\"]" "" "$LAB/bin/net-istio/net-istio-$b::/ko-app/$b"
   done
-  "$do" "lab/kserve-controller:$KSERVE" lab/static:1 65532 '["/manager"]' "" "$LAB/bin/kserve/manager::/manager"
-  for b in agent router; do
-    "$do" "lab/kserve-$b:$KSERVE" lab/static:1 65532 "[\"/ko-app/$b\"]" "" "$LAB/bin/kserve/$b::/ko-app/$b"
-  done
+  kserve_images "$do" "$KSERVE" "$LAB/bin/kserve"
   "$do" lab/kube-rbac-proxy:0.18.0 lab/static:1 65532:65532 '["/usr/local/bin/kube-rbac-proxy"]' "" \
     "$LAB/bin/kube-rbac-proxy/kube-rbac-proxy::/usr/local/bin/kube-rbac-proxy"
   "$do" "lab/versitygw:$VERSITYGW" lab/static:1 65532 '["/usr/local/bin/versitygw"]' "" "$LAB/bin/versitygw/versitygw::/usr/local/bin/versitygw"
@@ -47,6 +42,21 @@ recipes() {
     "$LAB/bin/kube-state-metrics/kube-state-metrics::/kube-state-metrics"
   "$do" "lab/network-policies:$NETWORK_POLICIES" lab/static:1 "" '["/bin/netpol"]' "" "$LAB/bin/network-policies/cmd::/bin/netpol"
   python_images "$do" "$KSERVE" "$LAB/python" "$kserve"
+}
+
+serving_images() { # MODE, version, programs
+  local do=$1 version=$2 programs=$3 b
+  for b in controller webhook activator autoscaler queue; do
+    "$do" "lab/serving-$b:$version" lab/static:1 65532 "[\"/ko-app/$b\"]" "" "$programs/$b::/ko-app/$b"
+  done
+}
+
+kserve_images() { # MODE, version, programs
+  local do=$1 version=$2 programs=$3 b
+  "$do" "lab/kserve-controller:$version" lab/static:1 65532 '["/manager"]' "" "$programs/manager::/manager"
+  for b in agent router; do
+    "$do" "lab/kserve-$b:$version" lab/static:1 65532 "[\"/ko-app/$b\"]" "" "$programs/$b::/ko-app/$b"
+  done
 }
 
 python_images() { # MODE, version, packages, source of the entry points: one layer of packages under both

@@ -15,14 +15,9 @@ older_python_ready() { has_key "$LAB/$OLDER/python/.key" "$(older_python_key)"; 
 older_python() { install_python "$HERE/older/requirements.txt" "$LAB/$OLDER/python"; }
 
 older_recipes() { # see recipes
-  local do=$1 b kserve='module:kserve-0.15:github.com/kserve/kserve:python'
-  for b in controller webhook activator autoscaler queue; do
-    "$do" "lab/serving-$b:$OLDER_SERVING" lab/static:1 65532 "[\"/ko-app/$b\"]" "" "$LAB/bin/knative-1.15/$b::/ko-app/$b"
-  done
-  "$do" "lab/kserve-controller:$OLDER_KSERVE" lab/static:1 65532 '["/manager"]' "" "$LAB/bin/kserve-0.15/manager::/manager"
-  for b in agent router; do
-    "$do" "lab/kserve-$b:$OLDER_KSERVE" lab/static:1 65532 "[\"/ko-app/$b\"]" "" "$LAB/bin/kserve-0.15/$b::/ko-app/$b"
-  done
+  local do=$1 kserve='module:kserve-0.15:github.com/kserve/kserve:python'
+  serving_images "$do" "$OLDER_SERVING" "$LAB/bin/knative-1.15"
+  kserve_images "$do" "$OLDER_KSERVE" "$LAB/bin/kserve-0.15"
   python_images "$do" "$OLDER_KSERVE" "$LAB/$OLDER/python" "$kserve"
 }
 older_binaries_complete() {

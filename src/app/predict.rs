@@ -42,10 +42,7 @@ pub(super) async fn run(app: &App, arguments: &Predict) -> Result<Exit, Failure>
         return repeat(app, arguments, &request, requests).await;
     }
     let answer = request.send().await?;
-    match arguments.output {
-        PredictOutput::Json => app.data(&answer.to_string())?,
-        PredictOutput::Text | PredictOutput::Curl => app.data(&values(&answer))?,
-    }
+    app.data(&if arguments.output == PredictOutput::Json { answer.to_string() } else { values(&answer) })?;
     Ok(Exit::Ok)
 }
 
@@ -64,9 +61,10 @@ pub(super) fn way_in(state: &State, paths: &ClusterPaths) -> Result<u16, Failure
 async fn repeat(app: &App, arguments: &Predict, request: &Request, requests: u32) -> Result<Exit, Failure> {
     let load = Load { requests: requests as usize, parallel: usize::from(arguments.parallel), within: None };
     let (summary, failed) = predict::load(request, load, &app.cancel).await?;
-    match arguments.output {
-        PredictOutput::Json => app.data(&document(&summary)?)?,
-        PredictOutput::Text | PredictOutput::Curl => app.data(load_text(&summary).trim_end())?,
+    if arguments.output == PredictOutput::Json {
+        app.data(&document(&summary)?)?;
+    } else {
+        app.data(load_text(&summary).trim_end())?;
     }
     if app.cancel.is_cancelled() {
         return Err(interrupted().cause(format!("{} of {requests} requests were made", summary.requests)));

@@ -1,6 +1,6 @@
 //! `forward`.
 
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -78,12 +78,6 @@ pub struct ServicePort {
     pub name: String,
     /// Port of the Service, not of the pod.
     pub port: u16,
-}
-
-impl fmt::Display for ServicePort {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}:{}", self.namespace, self.name, self.port)
-    }
 }
 
 impl FromStr for ServicePort {

@@ -2,7 +2,7 @@
 
 use kube::core::Status;
 
-use crate::error::{Exit, Explain};
+use crate::error::{Exit, Explain, innermost};
 use crate::rules::{self, Source};
 
 /// A request that did not succeed.
@@ -160,14 +160,6 @@ const TRANSIENT_TEXTS: &[&str] = &[
     "etcdserver:",
     "EOF",
 ];
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut current = error;
-    while let Some(source) = current.source() {
-        current = source;
-    }
-    current.to_string()
-}
 
 impl Explain for ClusterError {
     fn id(&self) -> &'static str {

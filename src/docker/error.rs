@@ -2,7 +2,7 @@
 
 use bollard::errors::Error as Bollard;
 
-use crate::error::{Exit, Explain};
+use crate::error::{Exit, Explain, innermost};
 use crate::fetch::Idle;
 use crate::rules::{self, Rule, Source};
 
@@ -149,14 +149,6 @@ impl DockerError {
         let what = what.into();
         move |source| Self::Io { what, source }
     }
-}
-
-pub(super) fn innermost(error: &dyn std::error::Error) -> String {
-    let mut current = error;
-    while let Some(source) = current.source() {
-        current = source;
-    }
-    current.to_string()
 }
 
 fn start_an_engine() -> String {

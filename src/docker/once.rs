@@ -50,10 +50,9 @@ impl Engine {
     /// Runs it to its end and removes it; answers how it ended.
     pub async fn once(&self, wanted: &Once, within: Duration) -> Result<ExecOutput, DockerError> {
         let what = format!("run {} in {}", wanted.argv.first().map_or("", String::as_str), wanted.image);
-        let id = self.made(wanted, false, &what).await?;
-        let ended = timeout(within, self.ended(&id, &what)).await;
+        let (id, ended) = self.ran(wanted, within, &what).await?;
         self.remove(&id).await?;
-        ended.unwrap_or(Err(DockerError::Timeout { what, seconds: within.as_secs() }))
+        ended
     }
 
     /// Starts it; the engine removes it at its end, which nobody waits for.
@@ -66,18 +65,24 @@ impl Engine {
     /// Runs it to its end, makes an image of what it leaves behind, and removes it.
     pub(super) async fn once_into(&self, wanted: &Once, within: Duration, name: &str, config: ContainerConfig) -> Result<(), DockerError> {
         let what = format!("make image {name}");
-        let id = self.made(wanted, false, &what).await?;
-        let late = DockerError::Timeout { what: what.clone(), seconds: within.as_secs() };
+        let (id, ended) = self.ran(wanted, within, &what).await?;
         let argv: Vec<&str> = wanted.argv.iter().map(String::as_str).collect();
         let (repository, tag) = split_tag(name);
         let options = CommitContainerOptionsBuilder::default().container(&id).repo(repository).tag(tag).build();
-        let made = async {
-            timeout(within, self.ended(&id, &what)).await.unwrap_or(Err(late))?.ok(&wanted.image, &argv)?;
-            self.call(&what, self.api.commit_container(options, config)).await
+        let made = match ended.and_then(|ended| ended.ok(&wanted.image, &argv)) {
+            Ok(_) => self.call(&what, self.api.commit_container(options, config)).await,
+            Err(error) => Err(error),
         };
-        let made = made.await;
         self.remove(&id).await?;
         made.map(drop)
+    }
+
+    /// Its ID, and how it ended; it is still there.
+    async fn ran(&self, wanted: &Once, within: Duration, what: &str) -> Result<(String, Result<ExecOutput, DockerError>), DockerError> {
+        let id = self.made(wanted, false, what).await?;
+        let late = DockerError::Timeout { what: what.to_owned(), seconds: within.as_secs() };
+        let ended = timeout(within, self.ended(&id, what)).await.unwrap_or(Err(late));
+        Ok((id, ended))
     }
 
     async fn made(&self, wanted: &Once, remove: bool, what: &str) -> Result<String, DockerError> {

@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 
 use super::network::{Allowance, Registry};
+use crate::error::innermost;
 
 /// Bound on everything that one registry is asked.
 const WITHIN: Duration = Duration::from_secs(3);
@@ -92,14 +93,6 @@ fn parameter<'a>(challenge: &'a str, name: &str) -> Option<&'a str> {
     let parameters = challenge.strip_prefix("Bearer ").or_else(|| challenge.strip_prefix("bearer "))?;
     let at = parameters.find(&format!("{name}=\""))? + name.len() + 2;
     parameters[at..].split('"').next()
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut current = error;
-    while let Some(source) = current.source() {
-        current = source;
-    }
-    current.to_string()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::FetchError;
+use crate::error::innermost;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const USER_AGENT: &str = concat!("quickstart/", env!("CARGO_PKG_VERSION"));
@@ -24,5 +25,5 @@ pub(super) fn finish(builder: reqwest::ClientBuilder) -> Result<reqwest::Client,
         .user_agent(USER_AGENT)
         .connect_timeout(CONNECT_TIMEOUT)
         .build()
-        .map_err(|error| FetchError::Client { message: super::retry::innermost(&error) })
+        .map_err(|error| FetchError::Client { message: innermost(&error) })
 }

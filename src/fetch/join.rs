@@ -10,9 +10,8 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::code::is_sha256;
-use super::retry::innermost;
 use super::{Cache, Cached, Code, Download, FetchError, Link, OnBytes};
-use crate::error::{Exit, Explain};
+use crate::error::{Exit, Explain, innermost};
 use crate::rules;
 
 /// The answer to the first question must be there within.

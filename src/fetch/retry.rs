@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
+use crate::error::innermost;
+
 /// How patient a download is.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
@@ -105,14 +107,6 @@ fn is_tls(error: &dyn Error) -> bool {
         current = error.source();
     }
     false
-}
-
-pub(super) fn innermost(error: &dyn Error) -> String {
-    let mut current = error;
-    while let Some(source) = current.source() {
-        current = source;
-    }
-    current.to_string()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::error::{Exit, Explain};
+use crate::error::{Exit, Explain, innermost};
 use crate::rules;
 
 pub use grpc::Code;
@@ -257,11 +257,7 @@ fn beginning(text: &str) -> String {
 }
 
 fn failed(port: u16, error: &reqwest::Error) -> GatewayError {
-    let mut current: &dyn std::error::Error = error;
-    while let Some(source) = current.source() {
-        current = source;
-    }
-    unreachable(port, error.url().and_then(reqwest::Url::host_str).unwrap_or_default(), current.to_string())
+    unreachable(port, error.url().and_then(reqwest::Url::host_str).unwrap_or_default(), innermost(error))
 }
 
 /// Nobody is there, or somebody whose certificate for `name` is no good.

@@ -72,9 +72,7 @@ impl Request {
         }
         Ok(format!(
             "grpcurl {} -proto open_inference_grpc.proto -authority {} -d '{}' 127.0.0.1:{} {}",
-            self.authority
-                .as_ref()
-                .map_or("-plaintext".into(), |authority| format!("-cacert '{}'", quoted(&authority.file().to_string_lossy()))),
+            self.authority.as_ref().map_or_else(|| "-plaintext".to_owned(), |authority| format!("-cacert {}", file(authority))),
             self.host,
             quoted(&grpc::json(&self.name, &self.body)?),
             self.port,
@@ -88,12 +86,17 @@ impl Request {
         let to = match &self.authority {
             None => format!("-H 'Host: {host}' -H 'Content-Type: application/json' http://127.0.0.1:{port}"),
             Some(authority) => format!(
-                "--cacert '{}' --resolve {host}:{port}:127.0.0.1 -H 'Content-Type: application/json' https://{host}:{port}",
-                quoted(&authority.file().to_string_lossy())
+                "--cacert {} --resolve {host}:{port}:127.0.0.1 -H 'Content-Type: application/json' https://{host}:{port}",
+                file(authority)
             ),
         };
         format!("curl -s {to}{} -d '{}'", self.path(), quoted(&self.body.to_string()))
     }
+}
+
+/// The authority's file, as a word of a shell.
+fn file(authority: &Authority) -> String {
+    format!("'{}'", quoted(&authority.file().to_string_lossy()))
 }
 
 /// For between two quotes of a shell.

@@ -22,6 +22,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::{Authority, CONNECT, GatewayError, MAX_ANSWER, TIMEOUT, unreachable};
+use crate::error::innermost;
 use frame::framed;
 pub use status::Code;
 
@@ -131,14 +132,6 @@ async fn whole(mut body: Incoming) -> Result<(Vec<u8>, Option<HeaderMap>), hyper
         }
     }
     Ok((bytes, trailers))
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut current = error;
-    while let Some(source) = current.source() {
-        current = source;
-    }
-    current.to_string()
 }
 
 /// A stream that notices an answer in HTTP/1, which to HTTP/2 is a frame too large.
