@@ -142,6 +142,10 @@ pub struct Component {
     /// Components that must be ready before this one.
     #[serde(default)]
     pub needs: Vec<String>,
+    /// Components that guard or issue something of it, and go on beside it all the same: on a cluster that is new, what they guard is there
+    /// before their webhooks are; on any other one it waits until they answer.
+    #[serde(default)]
+    pub beside: Vec<String>,
     /// Profiles it belongs to.
     pub profiles: Vec<String>,
     /// It is there for one way to Knative's routes only: `istio`, `kourier`.

@@ -49,6 +49,20 @@ impl Assembled {
         waves
     }
 
+    /// What can be there before any webhook is: roles, configuration and services of all components, so that whatever starts finds them; and,
+    /// of those that go on beside others, the certificates and what only a validating webhook guards, the runtimes among it.
+    pub fn ahead(&self, plan: &Plan) -> Vec<Object> {
+        let early = plan.components.iter().flat_map(|component| {
+            let is_early = |wave: &Wave| match wave.name {
+                Wave::BASE => true,
+                Wave::CERTIFICATES | Wave::GUARDED => !component.beside.is_empty(),
+                _ => false,
+            };
+            self.waves(plan, &component.name).into_iter().filter(is_early).flat_map(|wave| wave.objects).collect::<Vec<_>>()
+        });
+        early.chain(self.runtimes.iter().cloned()).collect()
+    }
+
     /// The waves of the user's own objects: namespaces and definitions first, and what those define last.
     pub fn own_waves(&self) -> Vec<Wave> {
         let mut waves = foundation(&self.own);

@@ -17,6 +17,8 @@ pub enum StageId {
     Preflight,
     /// Its nodes are Ready; definitions and objects are sent meanwhile.
     Nodes,
+    /// kind has ended, and the user's kubeconfig leads to the cluster; everything else goes on beside it.
+    Kubeconfig,
     /// The images of one group are on this machine.
     Pull(String),
     /// The images of one group are in the node.
@@ -46,6 +48,7 @@ impl StageId {
             "cluster" => Self::Cluster,
             "preflight" => Self::Preflight,
             "nodes" => Self::Nodes,
+            "kubeconfig" => Self::Kubeconfig,
             "crds" => Self::Crds,
             "ingress" => Self::Ingress,
             "runtimes" => Self::Runtimes,
@@ -77,6 +80,7 @@ impl fmt::Display for StageId {
             Self::Cluster => f.pad("cluster"),
             Self::Preflight => f.pad("preflight"),
             Self::Nodes => f.pad("nodes"),
+            Self::Kubeconfig => f.pad("kubeconfig"),
             Self::Pull(group) => f.pad(&format!("pull/{group}")),
             Self::Images(group) => f.pad(&format!("images/{group}")),
             Self::Crds => f.pad("crds"),
@@ -114,6 +118,8 @@ mod tests {
             StageId::Fetch,
             StageId::Cluster,
             StageId::Preflight,
+            StageId::Nodes,
+            StageId::Kubeconfig,
             StageId::Pull("net-istio".into()),
             StageId::Images("net-istio".into()),
             StageId::Crds,

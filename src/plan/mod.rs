@@ -16,6 +16,7 @@ mod resources;
 mod resume;
 mod serving;
 mod stage;
+mod stages;
 mod switch;
 mod wave;
 

@@ -6,7 +6,8 @@ impl Plan {
     /// The stages that prove what is there: nothing is fetched, nothing applied.
     #[must_use]
     pub fn resumed(mut self) -> Self {
-        let proves = |id: &StageId| !matches!(id, StageId::Fetch | StageId::Pull(_) | StageId::Images(_) | StageId::Crds);
+        let proves =
+            |id: &StageId| !matches!(id, StageId::Fetch | StageId::Kubeconfig | StageId::Pull(_) | StageId::Images(_) | StageId::Crds);
         self.stages.retain(|stage| proves(&stage.id));
         for stage in &mut self.stages {
             let all = std::mem::take(&mut stage.needs);

@@ -104,6 +104,9 @@ pub struct PlannedComponent {
     /// True for an add-on: its objects are ours.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub addon: bool,
+    /// Components that it waits for within its own stage, where that is not sure to be needless.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<String>,
     /// Namespace of its Deployments.
     pub namespace: String,
     /// Its Deployments.

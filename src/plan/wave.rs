@@ -16,6 +16,17 @@ pub struct Wave {
     pub checks: Vec<Check>,
 }
 
+impl Wave {
+    /// The wave of what has no webhook and no controller to wait for.
+    pub const BASE: &str = "base";
+    /// The wave of a component's certificates.
+    pub const CERTIFICATES: &str = "certificates";
+    /// The wave in which a component's webhooks must answer.
+    pub const WEBHOOKS: &str = "webhooks";
+    /// What those webhooks guard.
+    pub const GUARDED: &str = "guarded";
+}
+
 /// What a kind of object is to the order of things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
@@ -82,7 +93,7 @@ pub(super) fn present(id: &str, paths: impl Iterator<Item = String>) -> Check {
 
 /// The waves of one component, without what [`foundation`] has: base objects → certificates (and their Secrets) → workloads with
 /// their webhook configurations (then `ready` must be green, pods before webhooks) → workloads that mount what those make ([`awaits`]) →
-/// objects that those webhooks guard.
+/// webhook configurations that guard certificates ([`guards_certificates`]) → objects that the webhooks guard.
 pub fn component(objects: &[Object], ready: &[Check]) -> Vec<Wave> {
     let of = |ranks: &[Rank]| objects.iter().filter(|object| ranks.contains(&rank(object))).cloned().collect::<Vec<_>>();
     let certificates = of(&[Rank::Certificate]);
@@ -91,21 +102,32 @@ pub fn component(objects: &[Object], ready: &[Check]) -> Vec<Wave> {
         ready.iter().cloned().partition(|check| matches!(check.probe, Probe::Denied { .. }));
     let (registered, rollouts): (Vec<Check>, Vec<Check>) =
         rollouts.into_iter().partition(|check| matches!(check.probe, Probe::Condition { .. }));
-    let (late, workloads): (Vec<Object>, Vec<Object>) =
-        of(&[Rank::Workload, Rank::Webhook]).into_iter().partition(|object| awaits(object, objects));
+    let (guards, workloads): (Vec<Object>, Vec<Object>) = of(&[Rank::Workload, Rank::Webhook]).into_iter().partition(guards_certificates);
+    let (late, workloads): (Vec<Object>, Vec<Object>) = workloads.into_iter().partition(|object| awaits(object, objects));
     let (after, rollouts): (Vec<Check>, Vec<Check>) = rollouts
         .into_iter()
         .partition(|check| matches!(&check.probe, Probe::Rollout { name, .. } if late.iter().any(|object| object.name == *name)));
     let secrets = certificates.iter().filter(|object| object.gvk.kind == "Certificate").filter_map(secret).collect();
     let waves = [
-        Wave { name: "base", objects: of(&[Rank::Base]), checks: Vec::new() },
-        Wave { name: "certificates", objects: certificates, checks: secrets },
+        Wave { name: Wave::BASE, objects: of(&[Rank::Base]), checks: Vec::new() },
+        Wave { name: Wave::CERTIFICATES, objects: certificates, checks: secrets },
         Wave { name: "workloads", objects: workloads, checks: rollouts },
         Wave { name: "workloads that mount what others make", objects: late, checks: after },
-        Wave { name: "webhooks", objects: Vec::new(), checks: webhooks },
-        Wave { name: "guarded", objects: of(&[Rank::Guarded]), checks: registered },
+        Wave { name: Wave::WEBHOOKS, objects: guards, checks: webhooks },
+        Wave { name: Wave::GUARDED, objects: of(&[Rank::Guarded]), checks: registered },
     ];
     waves.into_iter().filter(|wave| !wave.objects.is_empty() || !wave.checks.is_empty()).collect()
+}
+
+/// Does it guard cert-manager's own objects? To issue a certificate cert-manager makes a CertificateRequest, which this webhook sees too:
+/// made with the workloads it would hold up every certificate until its pods answer, some seconds after the controller does.
+fn guards_certificates(object: &Object) -> bool {
+    let webhooks = object.body.get("webhooks").and_then(Value::as_array).into_iter().flatten();
+    let mut rules = webhooks.filter_map(|webhook| webhook.get("rules")?.as_array()).flatten();
+    rank(object) == Rank::Webhook
+        && rules.any(|rule| {
+            rule.get("apiGroups").and_then(Value::as_array).is_some_and(|groups| groups.iter().any(|group| group == "cert-manager.io"))
+        })
 }
 
 /// Does it mount a ConfigMap that none of these objects is? Then another workload makes it (istiod: istio-ca-root-cert), and a pod that is
@@ -162,6 +184,23 @@ mod tests {
         assert_eq!(waves[2].objects.len(), 2);
         let first = foundation(&objects);
         assert_eq!((first[0].objects.len(), first[1].objects.len()), (1, 1));
+    }
+
+    /// With cert-manager's own webhook in place before its pods, no certificate was issued until they answered: 2 s of every `up`.
+    #[test]
+    fn the_webhook_that_guards_certificates_comes_after_the_pods() {
+        let guard = |name: &str, group: &str| {
+            let webhooks = json!([{"rules": [{"apiGroups": [group], "resources": ["certificaterequests"]}]}]);
+            let kind = "MutatingWebhookConfiguration";
+            Object::new(
+                json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": {"name": name}, "webhooks": webhooks}),
+                "t",
+            )
+            .unwrap()
+        };
+        let objects = [guard("late", "cert-manager.io"), guard("early", "serving.knative.dev"), object("apps/v1", "Deployment", "d")];
+        let waves: Vec<(&str, usize)> = component(&objects, &[]).iter().map(|wave| (wave.name, wave.objects.len())).collect();
+        assert_eq!(waves, [("workloads", 2), (Wave::WEBHOOKS, 1)]);
     }
 
     /// istio-ingressgateway was made beside istiod, whose ConfigMap it mounts: the kubelet's fourth look came seconds after the ConfigMap.

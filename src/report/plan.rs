@@ -34,7 +34,11 @@ pub fn plan_tree(plan: &Plan, budget: &Budget, palette: Palette) -> String {
     for (number, stage) in plan.stages.iter().enumerate() {
         let branch = if number == last { "└─" } else { "├─" };
         let needs: Vec<String> = stage.needs.iter().map(ToString::to_string).collect();
-        let needs = if needs.is_empty() { "at once".to_owned() } else { format!("after {}", needs.join(", ")) };
+        let mut needs = if needs.is_empty() { "at once".to_owned() } else { format!("after {}", needs.join(", ")) };
+        let beside = plan.component(&stage.id.to_string()).map(|component| component.beside.join(", ")).unwrap_or_default();
+        if !beside.is_empty() {
+            let _ = write!(needs, "; beside {beside}");
+        }
         let id = format!("{:width$}", stage.id.to_string());
         let _ = writeln!(out, "{branch} {id}  {:<28} {}", stage.title, palette.paint(Tone::Faint, &needs));
         let bar = if number == last { " " } else { "│" };

@@ -36,7 +36,8 @@ pub(super) async fn waves(
     let cluster = ctx.cluster()?;
     let claimed = embedded::never_claimed()?;
     for wave in waves {
-        let requests: Vec<_> = wave.objects.iter().map(|object| one(ctx, stage, cluster, rest, &claimed, object, cancel)).collect();
+        let unsent = wave.objects.iter().filter(|object| !ctx.was_sent_ahead(object));
+        let requests: Vec<_> = unsent.map(|object| one(ctx, stage, cluster, rest, &claimed, object, cancel)).collect();
         let mut sending = stream::iter(requests).buffer_unordered(IN_FLIGHT);
         while let Some(result) = sending.next().await {
             result?;

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Ended;
 use super::waiting::told;
-use super::{Context, apply, checks};
+use super::{Context, ahead, apply, checks};
 use crate::catalog::Object;
 use crate::cluster::ClusterError;
 use crate::error::Failure;
@@ -23,7 +23,9 @@ const IN_FLIGHT: usize = 8;
 pub(super) async fn crds(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> Result<Ended, Failure> {
     let waves = ctx.assembled()?.foundation();
     let checks: Vec<Check> = waves.iter().flat_map(|wave| wave.checks.clone()).collect();
-    carry_out(ctx, &stage.id, &waves, &checks, cancel).await
+    let ended = carry_out(ctx, &stage.id, &waves, &checks, cancel).await?;
+    ahead::send(ctx, &stage.id, cancel).await?;
+    Ok(ended)
 }
 
 /// One component of the catalog.
@@ -32,6 +34,7 @@ pub(super) async fn component(ctx: &Context, stage: &Stage, name: &str, cancel: 
     for wave in &mut waves {
         wave.objects = super::served(ctx.cluster()?, ctx.rest(), std::mem::take(&mut wave.objects)).await?;
     }
+    ahead::arrange(ctx, name, &mut waves)?;
     let ended = carry_out(ctx, &stage.id, &waves, &stage.checks, cancel).await?;
     if let Some(component) =
         ctx.plan.component(name).filter(|_| name == "kserve" && ended == Ended::Done && !ctx.is_fresh() && ctx.plan.is_local())
@@ -61,19 +64,34 @@ pub(super) async fn demo(ctx: &Context, stage: &Stage, cancel: &CancellationToke
     if done_before(ctx, &stage.id, &digest, &stage.checks, &objects).await {
         return Ok(skipped());
     }
-    if ctx.plan.demo.as_ref().is_some_and(|demo| demo.offline) && ctx.plan.is_local() {
-        super::images::model(ctx, cancel).await?;
-    }
-    let namespaces = |object: &Object| object.gvk.kind == "Namespace";
+    super::images::model(ctx, &stage.id, cancel).await?;
+    claims(ctx, &objects).await;
+    let (first, then): (Vec<Object>, Vec<Object>) =
+        objects.into_iter().partition(|object| ["Namespace", "PersistentVolume"].contains(&object.gvk.kind.as_str()));
     let waves = [
-        Wave { name: "namespace", objects: objects.iter().filter(|object| namespaces(object)).cloned().collect(), checks: Vec::new() },
-        Wave {
-            name: "model",
-            objects: objects.iter().filter(|object| !namespaces(object)).cloned().collect(),
-            checks: stage.checks.clone(),
-        },
+        Wave { name: "namespace and volume", objects: first, checks: Vec::new() },
+        Wave { name: "model", objects: then, checks: stage.checks.clone() },
     ];
     carry_out(ctx, &stage.id, &waves, &stage.checks, cancel).await
+}
+
+/// Claims that are not bound yet are looked at now. One that kube-controller-manager looked at before it knew the volume is looked at again
+/// after 15 s only, or when somebody touches it: pods with it were scheduled up to 4 s late.
+pub(super) async fn claims(ctx: &Context, objects: &[Object]) {
+    let Ok(cluster) = ctx.cluster() else { return };
+    for claim in objects.iter().filter(|object| object.gvk.kind == "PersistentVolumeClaim") {
+        let Ok(path) = ctx.rest().path(claim) else { continue };
+        let is_bound = |live: &Value| live.pointer("/status/phase").and_then(Value::as_str) == Some("Bound");
+        match cluster.find(&path).await {
+            Ok(Some(live)) if !is_bound(&live) => {
+                // Only sooner, never needed: what it is worth is not worth a failure.
+                if let Err(error) = cluster.touch(&path).await {
+                    tracing::debug!("claim {} was not touched: {error}", claim.name);
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 async fn carry_out(ctx: &Context, id: &StageId, waves: &[Wave], checks: &[Check], cancel: &CancellationToken) -> Result<Ended, Failure> {

@@ -1,5 +1,6 @@
 //! What stages share: the plan, the connections that earlier stages opened, and the journal.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -7,7 +8,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use super::create::Making;
 use super::prefetch::Prefetch;
 use crate::bundle::Index;
-use crate::catalog::RestMap;
+use crate::catalog::{Object, RestMap};
 use crate::cluster::Cluster;
 use crate::config::{ClusterPaths, Settings};
 use crate::docker::Engine;
@@ -40,7 +41,10 @@ pub struct Context {
     pub(super) node: OnceLock<String>,
     pub(super) prefetch: Prefetch,
     fresh: AtomicBool,
+    /// Objects that this run has sent before their own stage.
+    ahead: OnceLock<BTreeSet<String>>,
     making: Mutex<Option<Making>>,
+    model: AtomicBool,
     resuming: bool,
     rest: RestMap,
     state: Mutex<State>,
@@ -71,7 +75,9 @@ impl Context {
             node: OnceLock::new(),
             prefetch: Prefetch::default(),
             fresh: AtomicBool::new(false),
+            ahead: OnceLock::new(),
             making: Mutex::new(None),
+            model: AtomicBool::new(false),
             resuming: false,
             rest: RestMap::default(),
             state: Mutex::new(state),
@@ -127,6 +133,24 @@ impl Context {
 
     pub(super) fn mark_fresh(&self) {
         self.fresh.store(true, Ordering::Relaxed);
+    }
+
+    /// These are sent already: their own stage does not send them again.
+    pub(super) fn sent_ahead<'a>(&self, objects: impl IntoIterator<Item = &'a Object>) {
+        drop(self.ahead.set(objects.into_iter().map(ToString::to_string).collect()));
+    }
+
+    pub(super) fn was_sent_ahead(&self, object: &Object) -> bool {
+        self.ahead.get().is_some_and(|ahead| ahead.contains(&object.to_string()))
+    }
+
+    /// This run has put the demo's model into the node.
+    pub(super) fn has_model(&self) -> bool {
+        self.model.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn model_is_there(&self) {
+        self.model.store(true, Ordering::Relaxed);
     }
 
     /// kind goes on beside the next stages.

@@ -1,7 +1,7 @@
 //! A node is made: kind at work, and what is there before kind has ended.
 //!
 //! kubeadm goes on for some seconds after its API server answers. Definitions and images need no more than that, so the stage `cluster`
-//! is over then; the stage `nodes`, which whatever makes pods waits for, sees kind to its end.
+//! is over then. The stage `nodes`, which whatever makes pods waits for, waits for the node; the stage `kubeconfig` sees kind to its end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::user_context::switch_context;
 use super::waiting::{Waiting, told};
-use super::{Context, image_store};
+use super::{Context, Ended, image_store};
 use crate::catalog::{embedded, yaml};
 use crate::cluster::Cluster;
 use crate::config::Ingress;
@@ -102,15 +102,17 @@ pub(super) async fn create(ctx: &Context, kind: Kind, node_image: &str, port: u1
 }
 
 /// Sees a kind that is still at work to its end; nothing where there is none.
-pub(super) async fn settled(ctx: &Context) -> Result<(), Failure> {
-    let Some(making) = ctx.take_making() else { return Ok(()) };
+pub(super) async fn settled(ctx: &Context) -> Result<Ended, Failure> {
+    let Some(making) = ctx.take_making() else {
+        return Ok(if ctx.is_fresh() { Ended::Done } else { Ended::Skipped("it was there before".into()) });
+    };
     let Making { task, kind, node_image, store } = making;
-    let mut waiting = Waiting::new(&ctx.events, &StageId::Nodes, "kind");
+    let mut waiting = Waiting::new(&ctx.events, &StageId::Kubeconfig, "kind");
     let result =
         waiting.during("kind finishes its node", task).await.map_err(|defect| Failure::internal(format!("kind's task: {defect}")))?;
     settle(ctx, waiting, result, &kind, &node_image, store.as_ref()).await?;
-    told(&ctx.events, &StageId::Nodes, "kubeconfig", "your kubeconfig is written", switch_context(ctx)).await;
-    Ok(())
+    told(&ctx.events, &StageId::Kubeconfig, "kubeconfig", "your kubeconfig is written", switch_context(ctx)).await;
+    Ok(Ended::Done)
 }
 
 /// Runs kind to its end or to an API server that answers, whichever comes first.
@@ -125,7 +127,7 @@ async fn attempt(ctx: &Context, kind: &Kind, configuration: Value, cancel: &Canc
             if step == CONTROL_PLANE {
                 begun.notify_one();
             }
-            let stage = if early.load(Ordering::Relaxed) { StageId::Nodes } else { StageId::Cluster };
+            let stage = if early.load(Ordering::Relaxed) { StageId::Kubeconfig } else { StageId::Cluster };
             let check = format!("{stage}/kind");
             events.tell(EventKind::CheckPending { stage, check, saw: step.to_owned() });
         }

@@ -16,8 +16,17 @@ use crate::plan::{Assembled, StageId};
 /// Where the demo's PersistentVolume looks for its model (`manifests/samples/sklearn-iris-offline.yaml`).
 const MODEL_FOLDER: &str = "/var/lib/quickstart/models/sklearn-iris";
 
-/// Loads one group: what the bundle has of it, and what was pulled. What the node already has is not sent again.
+/// Loads one group, and the demo's model with the demo's images: the last of them, and nobody waits for it yet.
 pub(super) async fn group(ctx: &Context, id: &StageId, group: &str, cancel: &CancellationToken) -> Result<Ended, Failure> {
+    let ended = loaded(ctx, id, group, cancel).await?;
+    if group == "demo" && ctx.is_fresh() {
+        model(ctx, id, cancel).await?;
+    }
+    Ok(ended)
+}
+
+/// What the bundle has of a group, and what was pulled. What the node already has is not sent again.
+async fn loaded(ctx: &Context, id: &StageId, group: &str, cancel: &CancellationToken) -> Result<Ended, Failure> {
     let bundled: Vec<&Image> = ctx.bundle.iter().flat_map(|bundle| &bundle.images).filter(|image| image.group == group).collect();
     let mut pulled = ctx.prefetch.of(group);
     if bundled.is_empty() && pulled.is_empty() {
@@ -59,13 +68,18 @@ pub(super) async fn group(ctx: &Context, id: &StageId, group: &str, cancel: &Can
     Ok(Ended::Done)
 }
 
-/// Puts the demo's model into the node.
-pub(super) async fn model(ctx: &Context, cancel: &CancellationToken) -> Result<(), Failure> {
+/// Puts the demo's model into the node, unless this run has done so, or the demo brings its own.
+pub(super) async fn model(ctx: &Context, stage: &StageId, cancel: &CancellationToken) -> Result<(), Failure> {
+    let offline = ctx.plan.demo.as_ref().is_some_and(|demo| demo.offline);
+    if !offline || !ctx.plan.is_local() || ctx.has_model() {
+        return Ok(());
+    }
     let Some((name, contents)) = model_file(ctx, cancel).await? else { return Ok(()) };
     let file = ContainerFile { path: name, contents: contents.into(), executable: false };
     let files = [file];
     let copy = ctx.engine()?.copy_in(ctx.node()?, MODEL_FOLDER, &files);
-    told(&ctx.events, &StageId::Demo, "model", "the model is copied into the node", copy).await?;
+    told(&ctx.events, stage, "model", "the model is copied into the node", copy).await?;
+    ctx.model_is_there();
     Ok(())
 }
 

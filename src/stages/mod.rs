@@ -1,5 +1,6 @@
 //! Effects: what each stage does.
 
+mod ahead;
 mod apply;
 mod checks;
 mod cluster;
@@ -16,6 +17,7 @@ mod images;
 mod lane;
 mod leases;
 mod namespaces;
+mod network;
 mod optional;
 mod ports;
 mod prefetch;
@@ -65,7 +67,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// its own time.
 pub async fn run(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> Result<Ended, Failure> {
     let working = Box::pin(carry_out(ctx, stage, cancel));
-    if stage.id == StageId::Cluster || (stage.id == StageId::Nodes && ctx.is_making()) {
+    if stage.id == StageId::Cluster || (stage.id == StageId::Kubeconfig && ctx.is_making()) {
         return working.await;
     }
     tokio::select! {
@@ -106,9 +108,21 @@ async fn carry_out(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> 
             checks::all_green(ctx, &stage.id, &stage.checks, cancel).await?;
             Ok(Ended::Done)
         }
+        StageId::Kubeconfig => {
+            let ended = create::settled(ctx).await?;
+            if let (true, Some(assembled)) = (ctx.is_fresh(), ctx.assembled.get()) {
+                component::claims(ctx, &assembled.demo).await;
+            }
+            Ok(ended)
+        }
         StageId::Nodes => {
-            create::settled(ctx).await?;
+            if ctx.is_fresh() {
+                network::kube_proxy(ctx).await;
+            }
             checks::all_green(ctx, &stage.id, &stage.checks, cancel).await?;
+            if ctx.is_fresh() {
+                network::routed(ctx, cancel).await?;
+            }
             Ok(Ended::Done)
         }
         StageId::Predict => {

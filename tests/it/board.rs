@@ -52,7 +52,7 @@ async fn up_in_a_terminal() {
     assert_eq!(status.code(), Some(0), "{screen}");
     machine.snapshots().bind(|| insta::assert_snapshot!("final_screen", settled(&screen)));
     assert!(!bytes.contains("\u{1b}[?25"), "the cursor is never hidden: nothing has to bring it back");
-    assert!(bytes.contains(" of 20 stages, "), "there was a board: {bytes}");
+    assert!(bytes.contains(" of 21 stages, "), "there was a board: {bytes}");
     // tmux keeps a screen that is cleared from its upper left corner: its history had a board for each drawing.
     assert!(!bytes.contains("\u{1b}[J") && !bytes.contains("\u{1b}[2J"), "the screen is never cleared as a whole");
 }

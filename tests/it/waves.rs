@@ -37,6 +37,7 @@ async fn the_order_on_the_wire() {
     all_definitions_before_the_controller(&machine, &log);
     services_are_routed_before_the_first_pod(&log);
     the_certificate_and_its_secret_before_the_deployment(&log);
+    certificates_before_the_webhook_that_guards_them(&log);
     guarded_objects_only_after_a_denial(&log);
     the_manner_of_the_requests(&log);
 }
@@ -80,13 +81,41 @@ fn the_certificate_and_its_secret_before_the_deployment(log: &[Logged]) {
     assert!(certificate < secret && secret < controller, "certificate {certificate}, secret {secret}, deployment {controller}");
 }
 
+/// cert-manager's webhook came with its pods and held up every certificate until it answered, 2 s after the controller did.
+fn certificates_before_the_webhook_that_guards_them(log: &[Logged]) {
+    let secret = first(log, "the Secret, filled", |one| {
+        one.method == "GET" && one.path.ends_with("/namespaces/kserve/secrets/kserve-webhook-server-cert") && one.code == 200
+    });
+    for object in ["/issuers/selfsigned-issuer", "/certificates/serving-cert"] {
+        let sent = applies(log).filter(|(_, one)| one.path.ends_with(object)).count();
+        assert_eq!(sent, 1, "{object} is sent once");
+    }
+    for guard in ["/mutatingwebhookconfigurations/cert-manager-webhook", "/validatingwebhookconfigurations/cert-manager-webhook"] {
+        assert!(secret < applied(log, guard), "{guard} before the Secret was there");
+    }
+}
+
+/// Where cert-manager's webhook may be there already, it must answer first: a certificate sent before is refused until it does.
+#[tokio::test]
+async fn on_a_cluster_that_was_there_the_issuer_answers_first() {
+    let machine = Machine::up_and_running().await;
+    {
+        let mut world = machine.server.world();
+        let key = world.keys("cert-manager.io", "certificates").into_iter().find(|key| key.namespace == "kserve").unwrap();
+        world.objects.remove(&key);
+    }
+    machine.up(&[]).await.expect(0);
+    let log = machine.server.requests();
+    let certificate = applied(&log, "/namespaces/kserve/certificates/serving-cert");
+    let asked = first(&log, "the issuer's webhook", |one| one.query.contains("dryRun=All") && one.path.contains("/issuers"));
+    assert!(asked < certificate, "asked at {asked}, certificate at {certificate}");
+}
+
 /// A Deployment that is Available is not yet a webhook that answers: what it guards was refused or, worse, not checked.
 fn guarded_objects_only_after_a_denial(log: &[Logged]) {
     let denial =
         |path: &str| first(log, path, |one| one.query.contains("dryRun=All") && one.path.contains(path) && matches!(one.code, 400 | 403));
     for (probe, guarded) in [
-        ("/cert-manager.io/v1/namespaces/default/issuers", "/namespaces/kserve/issuers/selfsigned-issuer"),
-        ("/clusterservingruntimes", "/clusterservingruntimes/kserve-sklearnserver"),
         ("/inferenceservices", "/namespaces/kserve-test/inferenceservices/sklearn-iris"),
         ("/serving.knative.dev/v1/namespaces/default/services", "/namespaces/kserve-test/inferenceservices/sklearn-iris"),
     ] {
@@ -102,7 +131,9 @@ fn the_manner_of_the_requests(log: &[Logged]) {
         // A Service whose node ports we chose is made by a POST, and applied after it.
         let node_ports = one.path.ends_with("/istio-system/services");
         assert_eq!(one.method, if node_ports { "POST" } else { "PATCH" }, "{}", one.line());
-        assert!(node_ports || one.content_type == "application/apply-patch+yaml", "{}", one.line());
+        // A claim is touched, so that it is looked at again.
+        let touch = one.path.ends_with("/persistentvolumeclaims/sklearn-iris") && one.content_type == "application/merge-patch+json";
+        assert!(node_ports || touch || one.content_type == "application/apply-patch+yaml", "{}", one.line());
         assert!(one.query.contains("fieldManager=quickstart"), "{}", one.line());
         let Some(body) = &one.body else { continue };
         assert!(body.get("status").is_none(), "status is the controllers': {}", one.line());

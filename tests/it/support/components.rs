@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{
     discovery, endpoints, gateway_tls,
     store::{Key, World},
+    webhooks,
     workloads::{self, Trouble, condition, conditions, ready},
 };
 
@@ -42,7 +43,9 @@ fn cert_manager(world: &mut World) {
                 object["status"] = json!({"conditions": conditions(&[("Ready", true, "IsReady", "")])});
             });
         }
-        for key in world.keys("cert-manager.io", "certificates") {
+        // A certificate is issued by way of a CertificateRequest, which cert-manager's own webhook sees, where there is one.
+        let heard = webhooks::can_answer(world, "cert-manager");
+        for key in world.keys("cert-manager.io", "certificates").into_iter().filter(|_| heard) {
             let spec = world.objects[&key].object["spec"].clone();
             let issuer = spec["issuerRef"]["name"].as_str().unwrap_or_default();
             let found = world.find("cert-manager.io", "issuers", &key.namespace, issuer).or(world.find(

@@ -121,6 +121,9 @@ impl World {
         let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": format!("{cluster}-control-plane"),
             "labels": {"kubernetes.io/hostname": format!("{cluster}-control-plane"), "node-role.kubernetes.io/control-plane": ""}}, "spec": {}});
         self.put("", "nodes", "", node, "kubelet");
+        let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "kubernetes", "namespace": "default"},
+            "spec": {"clusterIP": "10.96.0.1", "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}]}});
+        self.put("", "services", "default", service, "kube-apiserver");
         let proxy = json!({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "kube-proxy", "namespace": "kube-system"},
             "spec": {"selector": {"matchLabels": {"k8s-app": "kube-proxy"}}}});
         self.put("apps", "daemonsets", "kube-system", proxy, "kubeadm");

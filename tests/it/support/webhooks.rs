@@ -61,6 +61,17 @@ pub fn is_deaf(world: &mut World, namespace: &str) -> bool {
     hooks.iter().any(|hook| reach(world, hook).is_err())
 }
 
+/// Have all webhooks whose pods are in this namespace their pods and their authority? A call may still be too early.
+pub fn can_answer(world: &World, namespace: &str) -> bool {
+    let plurals = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"];
+    let keys = plurals.iter().flat_map(|plural| world.keys("admissionregistration.k8s.io", plural));
+    let hooks = keys.filter_map(|key| world.get(&key)?["webhooks"].as_array().cloned()).flatten();
+    hooks.filter(|hook| hook["clientConfig"]["service"]["namespace"] == namespace).all(|hook| {
+        let name = hook["clientConfig"]["service"]["name"].as_str().unwrap_or_default();
+        workloads::ready(world, namespace, name) && hook["clientConfig"]["caBundle"].as_str().is_some_and(|bundle| !bundle.is_empty())
+    })
+}
+
 /// Follows the hook's Service to a Deployment; `Err` is what the API server's client would see.
 fn reach(world: &mut World, hook: &Value) -> Result<(), String> {
     let service = &hook["clientConfig"]["service"];

@@ -293,8 +293,16 @@ pub fn pod(world: &mut World, owner: &Key, template: &Value, up: bool, trouble: 
 }
 
 /// Claims that name a volume are bound to it.
+/// A claim that was made while the controller was starting stays as it is until somebody touches it (the real one: for 15 s).
 fn claims(world: &mut World) {
+    let started = world.keys("", "nodes").iter().all(|key| world.get(key).is_some_and(|node| condition(node, "Ready") == Some("True")));
     for key in world.keys("", "persistentvolumeclaims") {
+        let claim = world.get(&key).cloned().unwrap_or_default();
+        let touched = claim["metadata"]["annotations"]["quickstart/looked-at"].is_string();
+        if !touched && claim["status"]["phase"] != "Bound" && (!started || claim["status"]["phase"] == "Pending") {
+            world.edit(&key, "kube-controller-manager", |object| object["status"] = json!({"phase": "Pending"}));
+            continue;
+        }
         let Some(volume) = world.get(&key).and_then(|claim| claim["spec"]["volumeName"].as_str().map(str::to_owned)) else { continue };
         let volume = Key::new("", "persistentvolumes", "", &volume);
         if world.get(&volume).is_some() {
