@@ -30,6 +30,7 @@ BRIDGE=qs-airplane
 BEYOND=192.0.2.1
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/quickstart-airplane.XXXXXX")
 SERVE=
+REGISTRY=
 EVENTS=
 MADE=
 # shellcheck source=scripts/lib/expect.sh
@@ -112,7 +113,7 @@ clean_up() {
   trap - EXIT
   trap '' INT TERM
   part_ends
-  for pid in $SERVE $EVENTS; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || true; done
+  for pid in $SERVE $REGISTRY $EVENTS; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || true; done
   rules_go
   if [ -n "$MADE" ]; then
     remove_cluster "$NAME" || true
@@ -180,6 +181,36 @@ expect_exit 0 "a prediction"
 expect_text "it is the right one" '1, *1' "$OUT"
 run "${INSIDE[@]}" "$PROGRAM" --name "$NAME" status
 expect_exit 0 "status"
+
+part "the node pulls from the room"
+# On the bridge, where the node reaches it; the first one is for this machine only.
+gateway=$(docker network inspect --format '{{(index .IPAM.Config 0).Gateway}}' "$BRIDGE")
+registry=$gateway:$((PORT + 50))
+"${INSIDE[@]}" "$PROGRAM" serve "$BUNDLE" --listen "$registry" >"$WORK/registry" 2>"$WORK/registry.log" &
+REGISTRY=$!
+eventually 120 grep -q -- '--join' "$WORK/registry"
+secret=$(sed -n "s/.*--join '[^#]*#\([^.']*\).*/\1/p" "$WORK/registry" | head -n 1)
+image=$(tar --occurrence=1 -xOf "$BUNDLE" bundle.json | jq -r '[.images[].reference | select(test("/agent:"))][0]')
+in_node() { docker exec -i "$NAME-control-plane" "$@"; }
+mirror() { # CODE: containerd asks the room for images of Docker Hub
+  local folder=/etc/containerd/certs.d/docker.io
+  in_node mkdir -p "$folder"
+  printf 'server = "http://%s"\n[host."http://%s"]\n  capabilities = ["pull", "resolve"]\n  [host."http://%s".header]\n    Authorization = "Basic %s"\n' \
+    "$registry" "$registry" "$registry" "$(printf 'node:%s' "$1" | base64 -w 0)" | in_node tee "$folder/hosts.toml" >/dev/null
+}
+run in_node crictl rmi "$image"
+expect_exit 0 "$image is taken out of the node"
+mirror nobody
+run in_node crictl pull "$image"
+expect_equal "without the room's code nothing is pulled" 1 "$CODE"
+mirror "$secret"
+run in_node crictl pull "$image"
+expect_exit 0 "containerd pulls it from \`serve\`"
+run in_node crictl inspecti -q "$image"
+expect_exit 0 "and has it"
+kill "$REGISTRY"
+wait "$REGISTRY" || true
+REGISTRY=
 
 part "nobody dialled out"
 expect_equal "packets of this run's programs that would have left" 0 "$(counted "$OUT_CHAIN")"
