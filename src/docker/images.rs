@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use tokio::io::AsyncRead;
 use tokio_util::io::ReaderStream;
 
-use super::{DockerError, Engine};
+use super::{DockerError, Engine, saved};
 use crate::fetch::{AtomicFile, OnBytes, Pulse};
 
 const CHUNK: usize = 128 * 1024;
@@ -74,7 +74,7 @@ impl Engine {
         self.call(&format!("tag image {source} as {reference}"), self.api.tag_image(source, Some(options))).await
     }
 
-    /// Saves images under their names to a file, which appears when it is whole and synced.
+    /// Saves images under their names to a file, which appears when it is whole and synced; the same images are the same bytes.
     pub async fn export(&self, names: &[&str], to: &Path, on_bytes: OnBytes<'_>) -> Result<(), DockerError> {
         let what = format!("save {} images to {}", names.len(), to.display());
         let io = || DockerError::io(what.clone());
@@ -87,7 +87,12 @@ impl Engine {
                 file.write_all(&chunk).await.map_err(io())?;
                 pulse.add(chunk.len());
             }
-            file.commit(None).await.map_err(io())
+            file.commit(None).await.map_err(io())?;
+            let place = to.to_path_buf();
+            tokio::task::spawn_blocking(move || saved::order(&place))
+                .await
+                .map_err(|defect| io()(std::io::Error::other(defect)))?
+                .map_err(io())
         };
         pulse.watch(IDLE, on_bytes, work).await.map_err(|idle| DockerError::Idle { what: what.clone(), idle })?
     }

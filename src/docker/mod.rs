@@ -16,6 +16,7 @@ mod lean;
 mod once;
 mod power;
 mod reference;
+mod saved;
 mod volumes;
 
 pub use about::About;
