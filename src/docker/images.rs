@@ -74,7 +74,7 @@ impl Engine {
         self.call(&format!("tag image {source} as {reference}"), self.api.tag_image(source, Some(options))).await
     }
 
-    /// Saves images under their names to a file, which appears when it is whole and synced; the same images are the same bytes.
+    /// Saves images under their names to a file, which appears when it is whole and synced, their list in one order.
     pub async fn export(&self, names: &[&str], to: &Path, on_bytes: OnBytes<'_>) -> Result<(), DockerError> {
         let what = format!("save {} images to {}", names.len(), to.display());
         let io = || DockerError::io(what.clone());

@@ -1,5 +1,6 @@
-//! An archive of `docker save`, put into one order: the engine lists its images as they come out of a map, each time in another one, and the
-//! same images are to be the same file.
+//! The lists in an archive of `docker save`, put into one order: the engine lists its images as they come out of a map, each time in another
+//! one. What Docker's classic store writes beside them, for readers of 2015 (`LAYER/json` of a layer that images share), still depends on
+//! which image came first.
 
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
