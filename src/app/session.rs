@@ -11,13 +11,17 @@ use crate::bundle::{Bundle, Index};
 use crate::catalog::{embedded, yaml};
 use crate::cli::Verb;
 use crate::cluster::Cluster;
-use crate::config::{ClusterPaths, Ingress, Network, Profile, Serving, Settings, Source};
+use crate::config::{ClusterPaths, Ingress, Network, Profile, Settings, Source};
 use crate::error::{Exit, Failure};
 use crate::kind::API_PORT;
 use crate::plan::{GATEWAY_NODE_PORT, Plan, PlannedComponent, StageId, build};
 use crate::registry::Mirror;
 use crate::stages::{self, connect, free_port, owner, taken};
-use crate::state::{Shape, State, Switching, persist};
+use crate::state::{State, Switching, persist};
+
+mod remembered;
+
+use remembered::{profile_of, remembered, shaped};
 
 /// The bundle's index as it was when the cluster was made: a second `up` needs no bundle.
 const INDEX: &str = "bundle.json";
@@ -167,45 +171,6 @@ async fn lost(settings: &Settings, paths: &ClusterPaths) -> Option<u16> {
     let nodes = engine.nodes(settings.name.as_str()).await.ok()?;
     let node = nodes.iter().find(|node| node.host_port(API_PORT).is_some_and(|port| server.ends_with(&format!(":{port}"))))?;
     node.host_port(GATEWAY_NODE_PORT)
-}
-
-fn profile_of(text: &str) -> Profile {
-    if text == Profile::Raw.as_str() { Profile::Raw } else { Profile::Serverless }
-}
-
-/// The settings of another profile of the same cluster, for the names of its objects: nobody's changes give those other ones.
-fn shaped(settings: &Settings, shape: &Shape) -> Settings {
-    let mut settings = settings.clone();
-    settings.profile = profile_of(&shape.profile);
-    settings.network = if shape.components.contains_key("kourier") { Network::Kourier } else { Network::Istio };
-    settings.versions.clone_from(&shape.components);
-    settings.serving = Serving { domain: settings.serving.domain, ingress_class: settings.serving.ingress_class, ..Serving::default() };
-    settings.resources.clear();
-    settings.patches.clear();
-    settings.manifests.clear();
-    settings
-}
-
-/// What the cluster was made with, whatever today's flags and files would say.
-fn remembered(mut settings: Settings, state: &State) -> Settings {
-    settings.profile = profile_of(&state.profile);
-    settings.network = state.network();
-    settings.set = Some(state.set.clone());
-    settings.versions.clone_from(&state.components);
-    settings.node_image.clone_from(&state.node_image);
-    settings.on = state.context().map(str::to_owned);
-    settings.demo = state.demo_host.is_some();
-    settings.serving.domain.clone_from(&state.domain);
-    settings.serving.namespace.clone_from(&state.namespace);
-    settings.forward = state.ingress;
-    settings.prefetch &= !state.no_prefetch;
-    if state.mirror.is_some() {
-        settings.mirror.clone_from(&state.mirror);
-    }
-    if let Some(port) = state.port {
-        (settings.port, settings.port_explicit) = (port, false);
-    }
-    settings
 }
 
 /// The named bundle, or the one that this cluster was made from.

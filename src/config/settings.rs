@@ -11,9 +11,12 @@ use serde::{Serialize, Serializer};
 
 use super::{
     Change, ClusterName, ConfigError, ConfigFile, DEFAULT_FILE, Environment, Ingress, Network, Paths, Profile, Resources, Scheme, Serving,
-    nearest,
 };
 use crate::cli::{Cli, Span, Verb, parse_duration};
+
+mod layers;
+
+use layers::{Layers, List, Shown, is_url, port, profile, yes_or_no};
 
 /// What is meant.
 #[derive(Clone, Debug)]
@@ -302,135 +305,6 @@ fn find_file(given: Option<&Path>, environment: &Environment) -> Result<(Option<
         return Ok((None, ConfigFile::default()));
     }
     Ok((Some(shown.to_owned()), ConfigFile::read(&path, shown)?))
-}
-
-/// Puts sources over one another and remembers which one won.
-struct Layers<'a> {
-    environment: &'a Environment,
-    path: Option<&'a Path>,
-    origins: Vec<Origin>,
-}
-
-impl Layers<'_> {
-    /// A variable of ours with its value read.
-    fn read<T>(&self, variable: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<(String, T)>, ConfigError> {
-        let Some(text) = self.environment.own(variable) else { return Ok(None) };
-        let value = read(text).map_err(|reason| ConfigError::Variable { variable: variable.to_owned(), reason })?;
-        Ok(Some((variable.to_owned(), value)))
-    }
-
-    /// The first source that says something.
-    fn value<T: fmt::Display>(&mut self, key: &str, flag: Option<T>, variable: Option<(String, T)>, file: Option<T>) -> Option<T> {
-        let file = || Some((file?, Source::File(self.path?.to_owned())));
-        let (value, source) = flag
-            .map(|value| (value, Source::Flag))
-            .or_else(|| variable.map(|(name, value)| (value, Source::Environment(name))))
-            .or_else(file)?;
-        self.origins.push(Origin { key: key.to_owned(), value: value.to_string(), source });
-        Some(value)
-    }
-
-    /// The default where no source says anything.
-    fn or<T: fmt::Display>(&mut self, key: &str, value: Option<T>, default: T) -> T {
-        value.unwrap_or_else(|| {
-            self.origins.push(Origin { key: key.to_owned(), value: default.to_string(), source: Source::Default });
-            default
-        })
-    }
-
-    /// In the order of the fields, whatever order they were asked in.
-    fn sorted(mut self) -> Vec<Origin> {
-        const ORDER: [&str; 25] = [
-            "name",
-            "profile",
-            "ingress",
-            "gateway",
-            "set",
-            "with",
-            "versions",
-            "port",
-            "bundle",
-            "mirror",
-            "prefetch",
-            "node",
-            "on",
-            "demo",
-            "forward",
-            "keepContext",
-            "keepImages",
-            "timeout",
-            "domain",
-            "namespace",
-            "ingressClass",
-            "storage",
-            "kserve",
-            "resources",
-            "patches",
-        ];
-        let place = |key: &str| {
-            let top = key.split('.').next().unwrap_or_default();
-            ORDER.iter().position(|known| *known == top).unwrap_or(ORDER.len())
-        };
-        self.origins.sort_by(|a, b| (place(&a.key), &a.key).cmp(&(place(&b.key), &b.key)));
-        self.origins
-    }
-}
-
-/// Names, each once, in the order in which they were written.
-#[derive(Default)]
-struct List(Vec<String>);
-
-impl List {
-    fn new(words: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        let mut names: Vec<String> = Vec::new();
-        for word in words {
-            let name = word.as_ref().trim();
-            if !name.is_empty() && !names.iter().any(|known| known == name) {
-                names.push(name.to_owned());
-            }
-        }
-        Self(names)
-    }
-}
-
-impl fmt::Display for List {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join(", "))
-    }
-}
-
-/// A path that prints.
-struct Shown(PathBuf);
-
-impl fmt::Display for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.display().fmt(f)
-    }
-}
-
-fn profile(text: &str) -> Result<Profile, String> {
-    const KNOWN: [Profile; 2] = [Profile::Serverless, Profile::Raw];
-    KNOWN.into_iter().find(|profile| profile.as_str() == text).ok_or_else(|| {
-        let near = nearest(text, KNOWN.map(Profile::as_str)).map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();
-        format!("`{text}` is not a profile{near} (serverless, raw)")
-    })
-}
-
-fn yes_or_no(text: &str) -> Result<bool, String> {
-    match text {
-        "true" | "yes" | "1" => Ok(true),
-        "false" | "no" | "0" => Ok(false),
-        _ => Err(format!("`{text}` is neither true nor false")),
-    }
-}
-
-fn port(text: &str) -> Result<u16, String> {
-    text.trim().parse().ok().filter(|port| *port > 0).ok_or_else(|| format!("`{text}` is not a port from 1 to 65535"))
-}
-
-/// `oci://…` in the place of a path.
-fn is_url(path: &Path) -> bool {
-    path.to_str().is_some_and(|text| text.starts_with("oci://"))
 }
 
 /// A path in a file starts at the file's folder, and no shell expands `~` there.
