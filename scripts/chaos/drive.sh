@@ -123,7 +123,7 @@ recover() {
   run with_time_limit 900 "$PROGRAM" --name "$NAME" up "${FLAGS[@]}" -o json
   NEXT=$CODE NEXT_TOOK=$TOOK HEALTHY=yes
   # five stages look at the world each time
-  NEXT_STAGES=$(jq -rs '[.[] | select(.event == "stage_finished").stage] - ["engine-check", "fetch", "nodes", "kubeconfig", "ingress", "predict"] | join(" ")' "$OUT" 2>/dev/null || true)
+  NEXT_STAGES=$(jq -rs '[.[] | select(.event == "stage_finished").stage] - ["engine-check", "fetch", "nodes", "ingress", "predict"] | join(" ")' "$OUT" 2>/dev/null || true)
   if [ "$CODE" = 0 ] && jq -es 'last | .event == "run_finished" and .outcome.prediction == {"predictions": [1, 1]}' "$OUT" >/dev/null 2>&1; then
     ok "the next up: [1, 1] after $TOOK s (${NEXT_STAGES:-all skipped})"
   else
