@@ -87,12 +87,8 @@ impl Engine {
                 file.write_all(&chunk).await.map_err(io())?;
                 pulse.add(chunk.len());
             }
-            file.commit(None).await.map_err(io())?;
-            let place = to.to_path_buf();
-            tokio::task::spawn_blocking(move || saved::order(&place))
-                .await
-                .map_err(|defect| io()(std::io::Error::other(defect)))?
-                .map_err(io())
+            file.edit(saved::order).await.map_err(io())?;
+            file.commit(None).await.map_err(io())
         };
         pulse.watch(IDLE, on_bytes, work).await.map_err(|idle| DockerError::Idle { what: what.clone(), idle })?
     }

@@ -44,6 +44,13 @@ impl AtomicFile {
         self.file.write_all(bytes).await
     }
 
+    /// Changes what is written so far, by its temporary path.
+    pub async fn edit(&mut self, change: impl FnOnce(&Path) -> io::Result<()> + Send + 'static) -> io::Result<()> {
+        self.file.flush().await?;
+        let path = self.temporary.to_path_buf();
+        blocking(move || change(&path)).await
+    }
+
     /// As [`AtomicFile::commit`], at another place of the same file system.
     pub async fn commit_to(mut self, place: &Path) -> io::Result<()> {
         place.clone_into(&mut self.place);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Palette, Table, Tone, budget_lines, bytes};
 use crate::config::{Ingress, Origin};
-use crate::plan::{Budget, Plan, Target};
+use crate::plan::{Budget, Plan, StageId, Target};
 
 /// The human view of a plan.
 pub fn plan_tree(plan: &Plan, budget: &Budget, palette: Palette) -> String {
@@ -35,9 +35,10 @@ pub fn plan_tree(plan: &Plan, budget: &Budget, palette: Palette) -> String {
         let branch = if number == last { "└─" } else { "├─" };
         let needs: Vec<String> = stage.needs.iter().map(ToString::to_string).collect();
         let mut needs = if needs.is_empty() { "at once".to_owned() } else { format!("after {}", needs.join(", ")) };
-        let beside = plan.component(&stage.id.to_string()).map(|component| component.beside.join(", ")).unwrap_or_default();
-        if !beside.is_empty() {
-            let _ = write!(needs, "; beside {beside}");
+        if let StageId::Component(name) = &stage.id
+            && let Some(component) = plan.component(name).filter(|component| !component.beside.is_empty())
+        {
+            let _ = write!(needs, "; beside {}", component.beside.join(", "));
         }
         let id = format!("{:width$}", stage.id.to_string());
         let _ = writeln!(out, "{branch} {id}  {:<28} {}", stage.title, palette.paint(Tone::Faint, &needs));

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Ended;
 use super::waiting::told;
-use super::{Context, ahead, apply, checks};
+use super::{Context, ahead, apply, checks, images};
 use crate::catalog::Object;
 use crate::cluster::ClusterError;
 use crate::error::Failure;
@@ -64,7 +64,9 @@ pub(super) async fn demo(ctx: &Context, stage: &Stage, cancel: &CancellationToke
     if done_before(ctx, &stage.id, &digest, &stage.checks, &objects).await {
         return Ok(skipped());
     }
-    super::images::model(ctx, &stage.id, cancel).await?;
+    if !images::brings_model(ctx) {
+        images::model(ctx, &stage.id, cancel).await?;
+    }
     claims(ctx, &objects).await;
     let (first, then): (Vec<Object>, Vec<Object>) =
         objects.into_iter().partition(|object| ["Namespace", "PersistentVolume"].contains(&object.gvk.kind.as_str()));
@@ -81,15 +83,11 @@ pub(super) async fn claims(ctx: &Context, objects: &[Object]) {
     let Ok(cluster) = ctx.cluster() else { return };
     for claim in objects.iter().filter(|object| object.gvk.kind == "PersistentVolumeClaim") {
         let Ok(path) = ctx.rest().path(claim) else { continue };
-        let is_bound = |live: &Value| live.pointer("/status/phase").and_then(Value::as_str) == Some("Bound");
-        match cluster.find(&path).await {
-            Ok(Some(live)) if !is_bound(&live) => {
-                // Only sooner, never needed: what it is worth is not worth a failure.
-                if let Err(error) = cluster.touch(&path).await {
-                    tracing::debug!("claim {} was not touched: {error}", claim.name);
-                }
-            }
-            _ => {}
+        let live = cluster.find(&path).await.ok().flatten();
+        let waits = live.is_some_and(|live| live.pointer("/status/phase").and_then(Value::as_str) != Some("Bound"));
+        // Only sooner, never needed: what it is worth is not worth a failure.
+        if waits && let Err(error) = cluster.touch(&path).await {
+            tracing::debug!("claim {} was not touched: {error}", claim.name);
         }
     }
 }

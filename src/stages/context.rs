@@ -44,7 +44,6 @@ pub struct Context {
     /// Objects that this run has sent before their own stage.
     ahead: OnceLock<BTreeSet<String>>,
     making: Mutex<Option<Making>>,
-    model: AtomicBool,
     resuming: bool,
     rest: RestMap,
     state: Mutex<State>,
@@ -77,7 +76,6 @@ impl Context {
             fresh: AtomicBool::new(false),
             ahead: OnceLock::new(),
             making: Mutex::new(None),
-            model: AtomicBool::new(false),
             resuming: false,
             rest: RestMap::default(),
             state: Mutex::new(state),
@@ -142,15 +140,6 @@ impl Context {
 
     pub(super) fn was_sent_ahead(&self, object: &Object) -> bool {
         self.ahead.get().is_some_and(|ahead| ahead.contains(&object.to_string()))
-    }
-
-    /// This run has put the demo's model into the node.
-    pub(super) fn has_model(&self) -> bool {
-        self.model.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn model_is_there(&self) {
-        self.model.store(true, Ordering::Relaxed);
     }
 
     /// kind goes on beside the next stages.

@@ -13,16 +13,23 @@ use crate::error::Failure;
 use crate::fetch::Cache;
 use crate::plan::{Assembled, StageId};
 
+/// The demo's group of images.
+const DEMO: &str = "demo";
 /// Where the demo's PersistentVolume looks for its model (`manifests/samples/sklearn-iris-offline.yaml`).
 const MODEL_FOLDER: &str = "/var/lib/quickstart/models/sklearn-iris";
 
 /// Loads one group, and the demo's model with the demo's images: the last of them, and nobody waits for it yet.
 pub(super) async fn group(ctx: &Context, id: &StageId, group: &str, cancel: &CancellationToken) -> Result<Ended, Failure> {
     let ended = loaded(ctx, id, group, cancel).await?;
-    if group == "demo" && ctx.is_fresh() {
+    if group == DEMO && brings_model(ctx) {
         model(ctx, id, cancel).await?;
     }
     Ok(ended)
+}
+
+/// On a node that this run made the model comes with the demo's images, which the demo's stage waits for.
+pub(super) fn brings_model(ctx: &Context) -> bool {
+    ctx.is_fresh() && ctx.plan.stage(&StageId::Images(DEMO.to_owned())).is_some()
 }
 
 /// What the bundle has of a group, and what was pulled. What the node already has is not sent again.
@@ -68,10 +75,10 @@ async fn loaded(ctx: &Context, id: &StageId, group: &str, cancel: &CancellationT
     Ok(Ended::Done)
 }
 
-/// Puts the demo's model into the node, unless this run has done so, or the demo brings its own.
+/// Puts the demo's model into the node, unless the demo brings its own.
 pub(super) async fn model(ctx: &Context, stage: &StageId, cancel: &CancellationToken) -> Result<(), Failure> {
     let offline = ctx.plan.demo.as_ref().is_some_and(|demo| demo.offline);
-    if !offline || !ctx.plan.is_local() || ctx.has_model() {
+    if !offline || !ctx.plan.is_local() {
         return Ok(());
     }
     let Some((name, contents)) = model_file(ctx, cancel).await? else { return Ok(()) };
@@ -79,7 +86,6 @@ pub(super) async fn model(ctx: &Context, stage: &StageId, cancel: &CancellationT
     let files = [file];
     let copy = ctx.engine()?.copy_in(ctx.node()?, MODEL_FOLDER, &files);
     told(&ctx.events, stage, "model", "the model is copied into the node", copy).await?;
-    ctx.model_is_there();
     Ok(())
 }
 

@@ -115,16 +115,7 @@ async fn carry_out(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> 
             }
             Ok(ended)
         }
-        StageId::Nodes => {
-            if ctx.is_fresh() {
-                network::kube_proxy(ctx).await;
-            }
-            checks::all_green(ctx, &stage.id, &stage.checks, cancel).await?;
-            if ctx.is_fresh() {
-                network::routed(ctx, cancel).await?;
-            }
-            Ok(Ended::Done)
-        }
+        StageId::Nodes => network::nodes(ctx, stage, cancel).await,
         StageId::Predict => {
             hosts::settled(ctx, cancel).await?;
             checks::all_green(ctx, &stage.id, &stage.checks, cancel).await?;

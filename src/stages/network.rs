@@ -8,10 +8,11 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::component::patiently;
 use super::waiting::told;
-use super::{Context, unless_stopped};
+use super::{Context, Ended, checks, unless_stopped};
 use crate::error::Failure;
-use crate::plan::StageId;
+use crate::plan::{Stage, StageId};
 
 /// kubeadm's step, with the configuration that kind has written for this node.
 const STEP: [&str; 7] = ["kubeadm", "init", "phase", "addon", "kube-proxy", "--config", "/kind/kubeadm.conf"];
@@ -30,22 +31,26 @@ exit 1";
 /// Bound on the whole; it says nothing meanwhile.
 const ROUTED_WITHIN: Duration = Duration::from_secs(360);
 
-/// Makes it. Where that does not work kubeadm does as ever, later.
-pub(super) async fn kube_proxy(ctx: &Context) {
-    if let Err(why) = made(ctx).await {
-        tracing::warn!("kube-proxy is left to kubeadm: {}", why.cause.unwrap_or(why.what));
+/// The node is Ready, and what runs on it reaches the API server.
+pub(super) async fn nodes(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> Result<Ended, Failure> {
+    if ctx.is_fresh() {
+        // Where that does not work kubeadm does as ever, later.
+        if let Err(why) = ctx.engine()?.exec_ok(ctx.node()?, &STEP, WITHIN).await {
+            tracing::warn!("kube-proxy is left to kubeadm: {why}");
+        }
     }
-}
-
-async fn made(ctx: &Context) -> Result<(), Failure> {
-    ctx.engine()?.exec_ok(ctx.node()?, &STEP, WITHIN).await?;
-    Ok(())
+    checks::all_green(ctx, &stage.id, &stage.checks, cancel).await?;
+    if ctx.is_fresh() {
+        routed(ctx, cancel).await?;
+    }
+    Ok(Ended::Done)
 }
 
 /// Waits until the node reaches the API server by its Service's address. kube-proxy counts as ready as soon as it runs, on a busy machine
 /// seconds before its rules are there: pods that began in between ended, or asked again after 5 and 10 s only (cert-manager).
-pub(super) async fn routed(ctx: &Context, cancel: &CancellationToken) -> Result<(), Failure> {
-    let service = ctx.cluster()?.find(SERVICE).await?.unwrap_or_default();
+async fn routed(ctx: &Context, cancel: &CancellationToken) -> Result<(), Failure> {
+    let cluster = ctx.cluster()?;
+    let service = patiently(|| cluster.find(SERVICE)).await?.unwrap_or_default();
     let address = service.pointer("/spec/clusterIP").and_then(Value::as_str);
     let port = service.pointer("/spec/ports/0/port").and_then(Value::as_u64);
     let (Some(address), Some(port)) = (address, port) else { return Ok(()) };

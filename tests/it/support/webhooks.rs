@@ -49,27 +49,41 @@ fn rule_matches(rule: &Value, resource: &Resource, operation: &str) -> bool {
         && lists("operations", operation)
 }
 
-/// Does a webhook whose pods would be in this namespace not answer? Then what it guards cannot be deleted either.
-pub fn is_deaf(world: &mut World, namespace: &str) -> bool {
-    let hooks: Vec<Value> = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"]
+/// The webhooks whose pods are, or would be, in this namespace.
+fn hooks_of(world: &World, namespace: &str) -> Vec<Value> {
+    ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"]
         .iter()
         .flat_map(|plural| world.keys("admissionregistration.k8s.io", plural))
         .filter_map(|key| world.get(&key)?["webhooks"].as_array().cloned())
         .flatten()
-        .filter(|hook| hook["clientConfig"]["service"]["namespace"] == namespace && hook["failurePolicy"] != "Ignore")
-        .collect();
-    hooks.iter().any(|hook| reach(world, hook).is_err())
+        .filter(|hook| hook["clientConfig"]["service"]["namespace"] == namespace)
+        .collect()
+}
+
+/// Does a webhook whose pods would be in this namespace not answer? Then what it guards cannot be deleted either.
+pub fn is_deaf(world: &mut World, namespace: &str) -> bool {
+    hooks_of(world, namespace).iter().any(|hook| hook["failurePolicy"] != "Ignore" && reach(world, hook).is_err())
 }
 
 /// Have all webhooks whose pods are in this namespace their pods and their authority? A call may still be too early.
 pub fn can_answer(world: &World, namespace: &str) -> bool {
-    let plurals = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"];
-    let keys = plurals.iter().flat_map(|plural| world.keys("admissionregistration.k8s.io", plural));
-    let hooks = keys.filter_map(|key| world.get(&key)?["webhooks"].as_array().cloned()).flatten();
-    hooks.filter(|hook| hook["clientConfig"]["service"]["namespace"] == namespace).all(|hook| {
-        let name = hook["clientConfig"]["service"]["name"].as_str().unwrap_or_default();
-        workloads::ready(world, namespace, name) && hook["clientConfig"]["caBundle"].as_str().is_some_and(|bundle| !bundle.is_empty())
-    })
+    hooks_of(world, namespace).iter().all(|hook| pods(world, hook) == Some(true) && has_authority(hook))
+}
+
+fn has_authority(hook: &Value) -> bool {
+    !hook["clientConfig"]["caBundle"].as_str().unwrap_or_default().is_empty()
+}
+
+/// Is a Deployment that the hook's Service selects ready? `None`: there is no such Service.
+fn pods(world: &World, hook: &Value) -> Option<bool> {
+    let service = &hook["clientConfig"]["service"];
+    let (namespace, name) = (service["namespace"].as_str().unwrap_or_default(), service["name"].as_str().unwrap_or_default());
+    let selector = json!({"matchLabels": world.find("", "services", namespace, name)?["spec"]["selector"]});
+    Some(world.keys("apps", "deployments").into_iter().any(|key| {
+        key.namespace == namespace
+            && world.get(&key).is_some_and(|found| selects(&selector, &found["spec"]["template"]["metadata"]["labels"]))
+            && workloads::ready(world, &key.namespace, &key.name)
+    }))
 }
 
 /// Follows the hook's Service to a Deployment; `Err` is what the API server's client would see.
@@ -78,21 +92,17 @@ fn reach(world: &mut World, hook: &Value) -> Result<(), String> {
     let (namespace, name) = (service["namespace"].as_str().unwrap_or_default(), service["name"].as_str().unwrap_or_default());
     let path = service["path"].as_str().unwrap_or("/");
     let post = format!("Post \"https://{name}.{namespace}.svc:443{path}?timeout=10s\"");
-    let Some(found) = world.find("", "services", namespace, name) else { return Err(format!("{post}: service \"{name}\" not found")) };
-    let selector = json!({"matchLabels": found["spec"]["selector"]});
+    let Some(serving) = pods(world, hook) else { return Err(format!("{post}: service \"{name}\" not found")) };
     let refused = format!("{post}: dial tcp 10.96.7.7:443: connect: connection refused");
-    let serving = world.keys("apps", "deployments").into_iter().find(|key| {
-        key.namespace == namespace
-            && world.get(key).is_some_and(|found| selects(&selector, &found["spec"]["template"]["metadata"]["labels"]))
-            && workloads::ready(world, &key.namespace, &key.name)
-    });
-    let Some(_) = serving else { return Err(refused) };
+    if !serving {
+        return Err(refused);
+    }
     let calls = world.lag.entry(format!("{namespace}/{name}")).or_default();
     if *calls < world.pace.webhook_lag {
         *calls += 1;
         return Err(refused);
     }
-    if hook["clientConfig"]["caBundle"].as_str().unwrap_or_default().is_empty() {
+    if !has_authority(hook) {
         return Err(format!("{post}: tls: failed to verify certificate: x509: certificate signed by unknown authority"));
     }
     Ok(())
