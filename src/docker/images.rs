@@ -74,7 +74,8 @@ impl Engine {
         self.call(&format!("tag image {source} as {reference}"), self.api.tag_image(source, Some(options))).await
     }
 
-    /// Saves images under their names to a file, which appears when it is whole and synced, their list in one order.
+    /// Saves images under their names to a file, which appears when it is whole and synced; the same images are the same file. For a moment
+    /// it takes twice its size.
     pub async fn export(&self, names: &[&str], to: &Path, on_bytes: OnBytes<'_>) -> Result<(), DockerError> {
         let what = format!("save {} images to {}", names.len(), to.display());
         let io = || DockerError::io(what.clone());
@@ -87,7 +88,7 @@ impl Engine {
                 file.write_all(&chunk).await.map_err(io())?;
                 pulse.add(chunk.len());
             }
-            file.edit(saved::order).await.map_err(io())?;
+            file.rewrite(saved::rewrite).await.map_err(io())?;
             file.commit(None).await.map_err(io())
         };
         pulse.watch(IDLE, on_bytes, work).await.map_err(|idle| DockerError::Idle { what: what.clone(), idle })?

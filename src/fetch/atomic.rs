@@ -20,7 +20,7 @@ pub struct AtomicFile {
 impl AtomicFile {
     /// Starts a file for `place`, whose folder is made when missing.
     pub async fn create(place: &Path) -> io::Result<Self> {
-        let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+        let folder = folder(place).to_owned();
         fs::create_dir_all(&folder).await?;
         let prefix = prefix(place);
         let temporary = blocking(move || tempfile::Builder::new().prefix(&prefix).tempfile_in(folder)).await?;
@@ -44,11 +44,19 @@ impl AtomicFile {
         self.file.write_all(bytes).await
     }
 
-    /// Changes what is written so far, by its temporary path.
-    pub async fn edit(&mut self, change: impl FnOnce(&Path) -> io::Result<()> + Send + 'static) -> io::Result<()> {
+    /// What is written so far becomes what `write` makes of it, a path, in a new file; where that answers false it stays as it is.
+    pub async fn rewrite(&mut self, write: impl FnOnce(&Path, &mut std::fs::File) -> io::Result<bool> + Send + 'static) -> io::Result<()> {
         self.file.flush().await?;
-        let path = self.temporary.to_path_buf();
-        blocking(move || change(&path)).await
+        let (from, place) = (self.temporary.to_path_buf(), self.place.clone());
+        let written = blocking(move || {
+            let (mut file, temporary) = tempfile::Builder::new().prefix(&prefix(&place)).tempfile_in(folder(&place))?.into_parts();
+            Ok(write(&from, &mut file)?.then_some((file, temporary)))
+        });
+        if let Some((file, temporary)) = written.await? {
+            self.file = BufWriter::with_capacity(BUFFER, tokio::fs::File::from_std(file));
+            self.temporary = temporary;
+        }
+        Ok(())
     }
 
     /// As [`AtomicFile::commit`], at another place of the same file system.
@@ -69,6 +77,10 @@ impl AtomicFile {
         drop(file.into_std().await);
         blocking(move || temporary.persist(&place).map_err(|error| error.error)).await
     }
+}
+
+fn folder(place: &Path) -> &Path {
+    place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn prefix(place: &Path) -> String {
