@@ -102,7 +102,7 @@ impl Session {
             notes.push(format!("the state of cluster {} was lost, and is made again from the cluster", settings.name));
             Some(State { created: true, port: Some(port), ..State::fresh(&plan) })
         });
-        notes.extend(plan.untested.as_ref().map(|tried| format!("version set {} is untested: {tried}", plan.set)));
+        notes.extend(plan.cautions());
         let mut former = Vec::new();
         if let Some(state) = state.as_ref().filter(|state| state.created || existing::begun(state)) {
             same_cluster(state, &plan, &settings)?;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::caution::Beyond;
 use super::pulls::pulls;
 use super::stage::{Demo, Plan, PlannedBundle, PlannedComponent, PlannedFile, PlannedImage, Target};
 use super::stages::{own, stages};
@@ -53,6 +54,7 @@ pub fn build(settings: &Settings, catalog: &Catalog, bundle: Option<&Index>) -> 
         profile,
         set: set.name.clone(),
         untested: set.untested.then(|| set.tried.clone()),
+        beyond: Beyond::of(&target, set),
         target,
         manifest_bytes: components.iter().flat_map(|component| &component.files).map(|file| file.size).sum(),
         components,

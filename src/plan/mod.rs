@@ -3,6 +3,7 @@
 mod assemble;
 mod budget;
 mod build;
+mod caution;
 mod check;
 mod checks;
 mod existing;
@@ -23,6 +24,7 @@ mod wave;
 pub use assemble::{Assembled, Texts, assemble};
 pub use budget::{Amount, Budget, Coverage, EngineSize, Expected, Found, Limit, Part, Pulls, Requests, budget};
 pub use build::{DEMO, GATEWAY_NODE_PORT, build};
+pub use caution::Beyond;
 pub use check::{Check, Probe, Verdict};
 pub use checks::addon as addon_checks;
 pub use existing::{Adopted, MANAGED_BY, minor};

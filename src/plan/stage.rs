@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Adopted, Check, Names, PulledGroup, StageId};
+use super::{Adopted, Beyond, Check, Names, PulledGroup, StageId};
 use crate::bundle::{KindSettings, Patch, Substitute};
 use crate::catalog::KubernetesRange;
 use crate::config::{Change, Ingress, Origin, OwnManifest, Resources, Scheme, Serving};
@@ -22,6 +22,9 @@ pub struct Plan {
     /// How little the set was tried, where no real cluster has seen it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub untested: Option<String>,
+    /// The node's Kubernetes, where it is none that the set is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beyond: Option<Beyond>,
     /// Where.
     pub target: Target,
     /// What is installed, in catalog order.

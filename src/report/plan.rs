@@ -20,8 +20,8 @@ pub fn plan_tree(plan: &Plan, budget: &Budget, palette: Palette) -> String {
         }
     };
     let _ = writeln!(out, "{}", palette.paint(Tone::Strong, &format!("cluster {} ({}, profile {})", plan.cluster, plan.set, plan.profile)));
-    if let Some(tried) = &plan.untested {
-        let _ = writeln!(out, "{}", palette.paint(Tone::Warn, &format!("version set {} is untested: {tried}", plan.set)));
+    for caution in plan.cautions() {
+        let _ = writeln!(out, "{}", palette.paint(Tone::Warn, &caution));
     }
     let _ = writeln!(out, "{place}");
     for adopted in plan.adopted() {

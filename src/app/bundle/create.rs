@@ -47,6 +47,7 @@ async fn planned(app: &App, arguments: &BundleCreate) -> Result<Exit, Failure> {
         let out = if architectures.len() > 1 { with_architecture(&arguments.out, architecture) } else { arguments.out.clone() };
         let temporary = beside(&out)?;
         let planned = Planned::new(&app.settings, &catalog, architecture, arguments.with_runtimes)?;
+        planned.plan.cautions().iter().for_each(|caution| app.printer.talk(caution));
         let needed = files::Needed::look(app, arguments, &catalog, &planned).await?;
         if planned.left_out > 0 {
             let count = planned.left_out;

@@ -49,6 +49,7 @@ fn plan(edges: &[(usize, usize)], count: usize) -> Plan {
         profile: "serverless".into(),
         set: "s".into(),
         untested: None,
+        beyond: None,
         target: Target::Kind { node_image: "n".into(), kubernetes: None, port: 1 },
         components: Vec::new(),
         stages,
