@@ -54,6 +54,7 @@ binaries_steps() {
   step build_metrics_server "1 min" "metrics-server $METRICS_SERVER"
   step build_kube_state_metrics "1 min" "kube-state-metrics $KUBE_STATE_METRICS"
   step build_prometheus "90 s" "Prometheus $PROMETHEUS"
+  step build_local_path_provisioner "30 s" "local-path-provisioner $LOCAL_PATH"
   step build_network_policies "40 s" "network policies' program $NETWORK_POLICIES"
   step build_envoy "10 s" "Envoy $ENVOY"
   step build_python "40 s" "Python packages of KServe $KSERVE"

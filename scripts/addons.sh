@@ -47,19 +47,45 @@ PORT=$(free_port 18300)
 run q up --bundle "$LAB_BUNDLE" --port "$PORT"
 expect_exit 0 "up"
 stop_if_failed
-run q up --bundle "$LAB_BUNDLE" --with metrics-server,prometheus,hardening
-expect_exit 0 "up --with metrics-server,prometheus,hardening"
+run q up --bundle "$LAB_BUNDLE" --with metrics-server,prometheus,hardening,local-storage
+expect_exit 0 "up --with metrics-server,prometheus,hardening,local-storage"
 stop_if_failed
 run q up
 expect_exit 0 "up without naming them"
 q status -o json >"$OUT"
-expect_json "status shows the three, ready" '[.components[] | select(.addon and .ready) | .name] == ["metrics-server", "prometheus", "hardening"]' "$OUT"
+expect_json "status shows the four, ready" '[.components[] | select(.addon and .ready) | .name] | sort == ["hardening", "local-storage", "metrics-server", "prometheus"]' "$OUT"
 
 part "metrics-server"
 expect_true "kubectl top nodes answers" eventually 60 kubectl top nodes
 run kubectl top nodes
 expect_text "what it says" "^$NODE +[0-9]+m" "$OUT"
 expect_true "kubectl top pods answers" eventually 60 eval "kubectl top pods -n kserve-test | grep -q sklearn"
+
+part "local-storage: a claim gets a folder of the node, and gives it back"
+kubectl apply -f - >/dev/null <<'YAML'
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: { name: notes, namespace: default }
+spec: { storageClassName: local-path, accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Mi } } }
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: writer, namespace: default }
+spec:
+  restartPolicy: Never
+  containers:
+    - name: writer
+      image: docker.io/library/busybox:1.37.0
+      imagePullPolicy: IfNotPresent
+      command: [sh, -c, "echo kept > /notes/word"]
+      volumeMounts: [{ name: notes, mountPath: /notes }]
+  volumes: [{ name: notes, persistentVolumeClaim: { claimName: notes } }]
+YAML
+no_folder() { [ -z "$(docker exec "$NODE" ls /opt/quickstart-local-path)" ]; }
+expect_true "a pod wrote into it" eventually 60 eval "kubectl -n default get pod writer -o jsonpath='{.status.phase}' | grep -qx Succeeded"
+expect_true "the word lies in a folder of the node" docker exec "$NODE" sh -c 'grep -qx kept /opt/quickstart-local-path/*/word'
+kubectl -n default delete pod/writer pvc/notes >/dev/null
+expect_true "without the claim the folder is gone" eventually 60 no_folder
 
 part "Prometheus: targets, rules, requests"
 for job in queue-proxy models knative kserve istio kube-state-metrics prometheus; do

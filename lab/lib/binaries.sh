@@ -6,7 +6,7 @@ export CGO_ENABLED=0 GOFLAGS=-mod=readonly\ -buildvcs=false
 export GONOSUMDB=${GONOSUMDB:+$GONOSUMDB,}istio.io,sigs.k8s.io/gateway-api
 
 COMPONENTS=(tools kubernetes kind pause etcd coredns cert-manager knative net-istio kserve kube-rbac-proxy istio versitygw
-  metrics-server kube-state-metrics prometheus network-policies)
+  metrics-server kube-state-metrics prometheus local-path-provisioner network-policies)
 
 kubernetes_flags() {
   local version=k8s.io/component-base/version

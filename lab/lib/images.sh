@@ -40,6 +40,10 @@ recipes() {
   "$do" "lab/prometheus:$PROMETHEUS" lab/static:1 65534 '["/bin/prometheus"]' "" "$LAB/bin/prometheus/prometheus::/bin/prometheus"
   "$do" "lab/kube-state-metrics:$KUBE_STATE_METRICS" lab/static:1 65534 '["/kube-state-metrics"]' "" \
     "$LAB/bin/kube-state-metrics/kube-state-metrics::/kube-state-metrics"
+  "$do" "lab/local-path-provisioner:$LOCAL_PATH" lab/static:1 "" '["/usr/local/bin/local-path-provisioner"]' "" \
+    "$LAB/bin/local-path-provisioner/local-path-provisioner::/usr/local/bin/local-path-provisioner"
+  # the shell of those who make and remove the folders
+  "$do" lab/shell:12 lab/slim:1 "" '["/bin/sh"]' ""
   "$do" "lab/network-policies:$NETWORK_POLICIES" lab/static:1 "" '["/bin/netpol"]' "" "$LAB/bin/network-policies/cmd::/bin/netpol"
   python_images "$do" "$KSERVE" "$LAB/python" "$kserve"
 }

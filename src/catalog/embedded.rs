@@ -174,6 +174,20 @@ mod tests {
         assert_eq!(sum.as_str().unwrap().len(), 64);
     }
 
+    /// The provisioner ended at once on the first real cluster: its ConfigMap and the account of the pods that it starts have other names
+    /// here than upstream's, and nobody had told it.
+    #[test]
+    fn local_storage_is_told_the_names_of_its_own_objects() {
+        let objects = addon("local-storage").unwrap();
+        let named = |kind: &str| objects.iter().find(|object| object.gvk.kind == kind).map(|object| object.name.as_str());
+        let deployment = objects.iter().find(|object| object.gvk.kind == "Deployment").unwrap();
+        let command = deployment.body.pointer("/spec/template/spec/containers/0/command").and_then(Value::as_array).unwrap();
+        let told = |flag: &str| command.iter().skip_while(|word| *word != flag).nth(1).and_then(Value::as_str);
+        assert_eq!(told("--configmap-name"), named("ConfigMap"));
+        assert_eq!(told("--service-account-name"), named("ServiceAccount"));
+        assert_eq!(told("--provisioner-name"), Some("quickstart/local-path"));
+    }
+
     #[test]
     fn every_null_pin_has_its_reason() {
         let catalog = catalog().unwrap();
