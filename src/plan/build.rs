@@ -174,7 +174,7 @@ fn target(
     let (node_image, kubernetes) =
         settings.node_image.clone().map(|image| (image, None)).or_else(bundled).or_else(pinned).ok_or_else(|| {
             let KubernetesRange { min, max, .. } = &set.kubernetes;
-            let range = if min == max { min.clone() } else { format!("{min} to {max}") };
+            let range = existing::span(min, max);
             let message = format!("it needs Kubernetes {range}, and no node image of that is known: name one with --node-image");
             CatalogError::Own { place: format!("version set {}", set.name), message }
         })?;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::existing::minor;
+use super::existing::{minor, span};
 use super::stage::{Plan, Target};
 use crate::catalog::{KubernetesRange, Set};
 
@@ -22,9 +22,7 @@ pub struct Beyond {
 impl Beyond {
     /// Of a node image that a bundle or a person named; a tag that says no version says nothing.
     pub(super) fn of(target: &Target, set: &Set) -> Option<Self> {
-        let Target::Kind { node_image, kubernetes, .. } = target else { return None };
-        let tag = node_image.split('@').next().and_then(|name| name.rsplit_once(":v")).map(|(_, version)| version.to_owned());
-        let kubernetes = kubernetes.clone().or(tag)?;
+        let kubernetes = target.node_kubernetes()?;
         let node = minor(&kubernetes)?;
         let KubernetesRange { min, max, .. } = &set.kubernetes;
         let outside = minor(min).is_some_and(|min| node < min) || minor(max).is_some_and(|max| node > max);
@@ -35,7 +33,7 @@ impl Beyond {
 impl fmt::Display for Beyond {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kubernetes, min, max } = self;
-        let range = if min == max { min.clone() } else { format!("{min} to {max}") };
+        let range = span(min, max);
         write!(f, "the node has Kubernetes {kubernetes}, the version set is for {range}: if something does not start, that may be why")
     }
 }

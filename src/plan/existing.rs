@@ -49,6 +49,11 @@ pub(super) fn range(choices: &[Choice<'_>]) -> KubernetesRange {
     range
 }
 
+/// A range as people say it: `1.28 to 1.30`.
+pub(super) fn span(min: &str, max: &str) -> String {
+    if min == max { min.to_owned() } else { format!("{min} to {max}") }
+}
+
 /// Major and minor of a version as people and API servers write it: `1.33`, `v1.33.4-eks-5f8b1c2`.
 pub fn minor(version: &str) -> Option<(u32, u32)> {
     let mut parts = version.trim().trim_start_matches('v').split(['.', '-', '+']);

@@ -95,6 +95,15 @@ pub enum Target {
     },
 }
 
+impl Target {
+    /// The Kubernetes of our node: what is known of its image, or what the image's tag says (`kindest/node:v1.34.0`).
+    pub fn node_kubernetes(&self) -> Option<String> {
+        let Self::Kind { node_image, kubernetes, .. } = self else { return None };
+        let tag = || node_image.split('@').next()?.rsplit_once(":v").map(|(_, version)| version.to_owned());
+        kubernetes.clone().or_else(tag)
+    }
+}
+
 /// A component of the plan.
 #[derive(Clone, Debug, Serialize)]
 pub struct PlannedComponent {

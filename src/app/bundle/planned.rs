@@ -101,10 +101,9 @@ fn node_image(plan: &Plan) -> String {
 
 /// An engine that loaded an archive does not know its image by a digest: kind is given the name without it.
 fn node(plan: &Plan) -> Result<Node, Failure> {
-    let Target::Kind { node_image, kubernetes, .. } = &plan.target else { return Err(Failure::internal("the plan has no node image")) };
+    let Target::Kind { node_image, .. } = &plan.target else { return Err(Failure::internal("the plan has no node image")) };
     let reference = node_image.split('@').next().unwrap_or_default().to_owned();
-    let tag = reference.rsplit_once(":v").map(|(_, version)| version.to_owned());
-    let kubernetes = kubernetes.clone().or(tag).ok_or_else(|| {
+    let kubernetes = plan.target.node_kubernetes().ok_or_else(|| {
         Failure::new("USAGE", Exit::Usage, format!("the Kubernetes version of node image {node_image} is not known"))
             .hint("name it with its tag, as kindest/node:v1.34.0")
     })?;
