@@ -77,7 +77,7 @@ async fn readiness(cluster: &Cluster, namespace: &str, name: &str) -> Verdict {
     let probe = Probe::InferenceServiceReady { namespace: namespace.to_owned(), name: name.to_owned() };
     let check = Check { id: "route".into(), probe, hint: String::new(), deadline: 0 };
     let rest = RestMap::default();
-    ask(World { cluster, rest: &rest, demo: None, waited: std::time::Duration::MAX }, &check).await
+    ask(World { cluster, rest: &rest, demo: None, waited: std::time::Duration::MAX, closely: true }, &check).await
 }
 
 fn unready(verdict: Verdict) -> Option<(Option<String>, String, Option<String>)> {

@@ -25,6 +25,8 @@ pub struct World<'a> {
     pub demo: Option<(&'a Value, &'a Value)>,
     /// How long the answer has been waited for; [`Duration::MAX`] for a single look, which wants to know all.
     pub waited: Duration,
+    /// Whether to say why something is not ready. It costs a list of pods each time, which a look that only asks whether it is does without.
+    pub closely: bool,
 }
 
 /// One answer. An API server that cannot be reached is "not yet", with its reason.
@@ -126,12 +128,15 @@ async fn definitions(cluster: &Cluster, collections: &[String]) -> Result<Verdic
 }
 
 async fn deployment(world: World<'_>, namespace: &str, name: &str) -> Result<Verdict, ClusterError> {
-    let World { cluster, waited, .. } = world;
+    let World { cluster, waited, closely, .. } = world;
     let Some(object) = cluster.find(&format!("/apis/apps/v1/namespaces/{namespace}/deployments/{name}")).await? else {
         return Ok(Verdict::Pending(format!("Deployment {namespace}/{name} is not there")));
     };
     let verdict = rollout::deployment(&object);
     let Verdict::Pending(saw) = &verdict else { return Ok(verdict) };
+    if !closely {
+        return Ok(verdict);
+    }
     let selector = selector(&object);
     if let Some(verdict) = explain(cluster, namespace, &selector, waited).await? {
         return Ok(verdict);
@@ -207,12 +212,13 @@ fn inference_service_path(namespace: &str, name: &str) -> String {
 }
 
 async fn inference_service(world: World<'_>, namespace: &str, name: &str) -> Result<Verdict, ClusterError> {
-    let World { cluster, waited, .. } = world;
+    let World { cluster, waited, closely, .. } = world;
     let Some(object) = cluster.find(&inference_service_path(namespace, name)).await? else {
         return Ok(Verdict::Pending(format!("InferenceService {namespace}/{name} is not there")));
     };
     match rollout::condition(&object, "Ready") {
         Some((status, _)) if status == "True" => return Ok(Verdict::Ready),
+        _ if !closely => return Ok(Verdict::Pending("not Ready".into())),
         _ => {}
     }
     let selector = format!("serving.kserve.io/inferenceservice={name}");

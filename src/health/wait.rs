@@ -18,18 +18,20 @@ const LAST_PAUSE: Duration = Duration::from_millis(300);
 const HURRY: Duration = Duration::from_mins(1);
 const PATIENT_PAUSE: Duration = Duration::from_secs(1);
 const ONE_ANSWER: Duration = Duration::from_secs(65);
+/// Between two close looks, which say why something is not ready, there are glances, which say whether it is.
+const LOOK: Duration = Duration::from_secs(1);
 /// A first answer that is not there after this time is told to be missing.
 const FIRST_WORD: Duration = Duration::from_secs(1);
 
 /// Who is asked: the cluster; in tests a script.
 pub(super) trait Asked: Sync {
-    /// One answer; `waited`: how long somebody has been waiting for a good one.
-    fn answer(&self, check: &Check, waited: Duration) -> impl Future<Output = Verdict> + Send;
+    /// One answer; `waited`: how long somebody has been waiting for a good one; `closely`: whether the reason is asked for.
+    fn answer(&self, check: &Check, waited: Duration, closely: bool) -> impl Future<Output = Verdict> + Send;
 }
 
 impl Asked for World<'_> {
-    async fn answer(&self, check: &Check, waited: Duration) -> Verdict {
-        ask(World { waited, ..*self }, check).await
+    async fn answer(&self, check: &Check, waited: Duration, closely: bool) -> Verdict {
+        ask(World { waited, closely, ..*self }, check).await
     }
 }
 
@@ -73,10 +75,12 @@ pub(super) async fn poll<A: Asked>(
     let deadline = Duration::from_secs(check.deadline);
     let mut pause = FIRST_PAUSE;
     let mut seen = Seen { last: Verdict::Pending(String::new()), since: started };
+    let mut looked: Option<Instant> = None;
     loop {
+        let closely = looked.is_none_or(|looked| looked.elapsed() >= LOOK) || started.elapsed() + LAST_PAUSE >= deadline;
         let answer = {
             let bound = ONE_ANSWER.min(deadline.saturating_sub(started.elapsed()).max(FIRST_WORD));
-            let mut answer = pin!(timeout(bound, asked.answer(check, started.elapsed())));
+            let mut answer = pin!(timeout(bound, asked.answer(check, started.elapsed(), closely)));
             let mut silent = seen.last.saw() == Some("");
             loop {
                 tokio::select! {
@@ -94,12 +98,14 @@ pub(super) async fn poll<A: Asked>(
             Ok(Verdict::Ready) => return Ok(started.elapsed()),
             // The last answer explains more than the silence that the deadline has cut short.
             Err(_) if late && seen.last.saw() != Some("") => {}
+            Ok(_) if !closely => {}
             answer => {
                 let verdict = answer.unwrap_or_else(|_| Verdict::Pending("no answer".into()));
                 if verdict.saw() != seen.last.saw() {
                     saw(verdict.saw().unwrap_or_default());
                 }
                 seen.take(verdict);
+                looked = Some(Instant::now());
             }
         }
         if seen.is_hopeless() {

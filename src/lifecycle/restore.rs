@@ -90,7 +90,7 @@ async fn ready(ctx: &Context, cluster: &Cluster, namespace: &str, name: &str, ca
         hint: format!("it is in the cluster again: kubectl -n {namespace} describe inferenceservice {name}"),
         deadline: READY_WITHIN,
     };
-    let world = World { cluster, rest: ctx.rest(), demo: None, waited: Duration::ZERO };
+    let world = World { cluster, rest: ctx.rest(), demo: None, waited: Duration::ZERO, closely: true };
     let mut said = String::new();
     let mut told = |saw: &str| {
         if said != saw {

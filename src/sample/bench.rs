@@ -176,7 +176,7 @@ impl Bench<'_> {
             deadline: self.timeout.as_secs(),
         };
         let rest = RestMap::default();
-        let world = World { cluster: self.cluster, rest: &rest, demo: None, waited: Duration::ZERO };
+        let world = World { cluster: self.cluster, rest: &rest, demo: None, waited: Duration::ZERO, closely: true };
         let (seen, mut heard) = tokio::sync::mpsc::unbounded_channel::<String>();
         let mut saw = move |text: &str| drop(seen.send(text.to_owned()));
         let work = until_ready(world, &check, self.cancel, &mut saw);

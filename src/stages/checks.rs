@@ -55,5 +55,5 @@ pub(super) async fn green_now(ctx: &Context, checks: &[Check]) -> bool {
 
 fn world(ctx: &Context) -> Result<World<'_>, Failure> {
     let demo = ctx.plan.demo.as_ref().map(|demo| (&demo.input, &demo.expected));
-    Ok(World { cluster: ctx.cluster()?, rest: ctx.rest(), demo, waited: Duration::ZERO })
+    Ok(World { cluster: ctx.cluster()?, rest: ctx.rest(), demo, waited: Duration::ZERO, closely: true })
 }

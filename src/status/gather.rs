@@ -121,7 +121,7 @@ async fn fill(report: &mut Report, cluster: &Cluster, state: &State, catalog: &C
 async fn lacking(cluster: &Cluster, component: &str) -> Option<String> {
     let rest = RestMap::default();
     for check in addon_checks(component) {
-        let verdict = ask(World { cluster, rest: &rest, demo: None, waited: Duration::MAX }, &check).await;
+        let verdict = ask(World { cluster, rest: &rest, demo: None, waited: Duration::MAX, closely: true }, &check).await;
         if let Some(saw) = verdict.saw() {
             return Some(saw.to_owned());
         }
@@ -178,7 +178,7 @@ async fn deployment(cluster: &Cluster, state: &State, namespace: &str, name: &st
         hint: String::new(),
         deadline: 0,
     };
-    let verdict = ask(World { cluster, rest: &rest, demo: None, waited: Duration::MAX }, &check).await;
+    let verdict = ask(World { cluster, rest: &rest, demo: None, waited: Duration::MAX, closely: true }, &check).await;
     DeploymentStatus {
         namespace: namespace.to_owned(),
         name: name.to_owned(),
@@ -210,7 +210,7 @@ async fn demo(cluster: &Cluster, state: &State, probe: bool) -> Option<DemoStatu
         deadline: 0,
     };
     let rest_map = RestMap::default();
-    let verdict = ask(World { cluster, rest: &rest_map, demo: None, waited: Duration::MAX }, &check).await;
+    let verdict = ask(World { cluster, rest: &rest_map, demo: None, waited: Duration::MAX, closely: true }, &check).await;
     let (mut why, mut error_id) = (verdict.saw().map(str::to_owned), verdict.id().map(str::to_owned));
     let mut prediction = None;
     if let Some(port) = state.port.filter(|_| probe) {
