@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{CatalogError, Target};
 
@@ -77,6 +77,25 @@ impl Object {
         }
     }
 
+    /// Of a definition: the same one with schemas that say nothing yet; `None` for everything else.
+    ///
+    /// `selectableFields` goes too: the API server looks each of its fields up in the schema.
+    pub fn outline(&self) -> Option<Self> {
+        self.definition.as_ref()?;
+        let mut body = Value::clone(&self.body);
+        let versions = body.pointer_mut("/spec/versions").and_then(Value::as_array_mut);
+        for version in versions.into_iter().flatten().filter_map(Value::as_object_mut) {
+            version.remove("selectableFields");
+            version.insert("schema".into(), json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}));
+        }
+        Some(Self { body: Arc::new(body), definition: None, ..self.clone() })
+    }
+
+    /// Is it a definition of at least so many bytes of JSON?
+    pub fn is_definition_of(&self, bytes: usize) -> bool {
+        self.definition.as_ref().is_some_and(|text| text.len() >= bytes)
+    }
+
     /// Does it answer to this name?
     pub fn is(&self, target: &Target) -> bool {
         self.gvk == Gvk::new(&target.api_version, &target.kind)
@@ -129,7 +148,6 @@ pub fn strip_nulls(value: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn identity_is_read_and_nulls_are_dropped() {
@@ -148,6 +166,10 @@ mod tests {
             "spec": {"group": "b", "versions": [{"name": "v1", "served": true, "schema": {"openAPIV3Schema": {"type": "object"}}}]}});
         let object = Object::new(body.clone(), "t").unwrap();
         assert_eq!(object.body.pointer("/spec/versions/0"), Some(&json!({"name": "v1", "served": true})));
+        let outline = object.outline().unwrap();
+        let open = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
+        assert_eq!(outline.whole().pointer("/spec/versions/0"), Some(&json!({"name": "v1", "served": true, "schema": open})));
+        assert!(object.is_definition_of(50) && !object.is_definition_of(5000));
         assert_eq!(*object.whole(), body);
         assert_eq!(object.json(), body.to_string());
     }

@@ -38,7 +38,12 @@ pub(super) async fn waves(
     let claimed = embedded::never_claimed()?;
     for wave in waves {
         let unsent = wave.objects.iter().filter(|object| !ctx.was_sent_ahead(object));
-        let requests: Vec<_> = unsent.map(|object| one(ctx, stage, cluster, rest, &claimed, object, cancel)).collect();
+        let sent = async |object: &Object| {
+            let changed = one(ctx, stage, cluster, rest, &claimed, object, cancel).await?;
+            ctx.events.tell(EventKind::ObjectApplied { stage: stage.clone(), object: object.to_string(), changed });
+            Ok::<_, Failure>(())
+        };
+        let requests: Vec<_> = unsent.map(sent).collect();
         let mut sending = stream::iter(requests).buffer_unordered(IN_FLIGHT);
         while let Some(result) = sending.next().await {
             result?;
@@ -49,6 +54,25 @@ pub(super) async fn waves(
     Ok(())
 }
 
+/// Sends definitions without their schemas. Nothing is told of it: each of them is sent again, whole.
+pub(super) async fn outlines(
+    ctx: &Context,
+    stage: &StageId,
+    outlines: &[Object],
+    rest: &RestMap,
+    cancel: &CancellationToken,
+) -> Result<(), Failure> {
+    let cluster = ctx.cluster()?;
+    let claimed = embedded::never_claimed()?;
+    let requests: Vec<_> = outlines.iter().map(|object| one(ctx, stage, cluster, rest, &claimed, object, cancel)).collect();
+    let mut sending = stream::iter(requests).buffer_unordered(IN_FLIGHT);
+    while let Some(result) = sending.next().await {
+        result?;
+    }
+    Ok(())
+}
+
+/// Sends one object until the server takes it; answers whether it has another one now.
 async fn one(
     ctx: &Context,
     stage: &StageId,
@@ -57,7 +81,7 @@ async fn one(
     claimed: &NeverClaimed,
     object: &Object,
     cancel: &CancellationToken,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let path = rest.path(object)?;
     let started = Instant::now();
     let mut pause = Duration::from_millis(150);
@@ -73,8 +97,7 @@ async fn one(
         match tried {
             Ok(changed) => {
                 waiting.over();
-                ctx.events.tell(EventKind::ObjectApplied { stage: stage.clone(), object: object.to_string(), changed });
-                return Ok(());
+                return Ok(changed);
             }
             Err(error)
                 if (error.is_transient() && started.elapsed() < PATIENCE)

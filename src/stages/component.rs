@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Ended;
 use super::waiting::told;
-use super::{Context, ahead, apply, checks, images};
+use super::{Context, ahead, apply, checks, definitions, images};
 use crate::catalog::Object;
 use crate::cluster::ClusterError;
 use crate::error::Failure;
@@ -23,6 +23,7 @@ const IN_FLIGHT: usize = 8;
 pub(super) async fn crds(ctx: &Context, stage: &Stage, cancel: &CancellationToken) -> Result<Ended, Failure> {
     let waves = ctx.assembled()?.foundation();
     let checks: Vec<Check> = waves.iter().flat_map(|wave| wave.checks.clone()).collect();
+    definitions::names(ctx, &stage.id, &waves, cancel).await?;
     let ended = carry_out(ctx, &stage.id, &waves, &checks, cancel).await?;
     ahead::send(ctx, &stage.id, cancel).await?;
     Ok(ended)

@@ -8,6 +8,7 @@ mod compare;
 mod component;
 mod context;
 mod create;
+mod definitions;
 mod engine_check;
 mod existing;
 mod fetch;

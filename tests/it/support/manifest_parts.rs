@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// A definition for each `plural Kind`; with `*` before the plural it is cluster-scoped.
+/// A definition for each `plural Kind`; with `*` before the plural it is cluster-scoped. InferenceService's is large, as it really is.
 pub fn definitions(group: &str, version: &str, pairs: &str) -> String {
     let mut out = String::new();
     for pair in pairs.split(", ") {
@@ -10,9 +10,14 @@ pub fn definitions(group: &str, version: &str, pairs: &str) -> String {
         let scope = if plural.starts_with('*') { "Cluster" } else { "Namespaced" };
         let plural = plural.trim_start_matches('*');
         let singular = kind.to_lowercase();
+        let open = "type: object, x-kubernetes-preserve-unknown-fields: true";
+        let schema = match kind {
+            "InferenceService" => format!("{open}, properties: {{spec: {{{open}, description: {}}}}}", "a".repeat(110_000)),
+            _ => open.to_owned(),
+        };
         write!(
             out,
-            "---\napiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  name: {plural}.{group}\nspec:\n  group: {group}\n  names: {{kind: {kind}, listKind: {kind}List, plural: {plural}, singular: {singular}}}\n  scope: {scope}\n  versions:\n  - name: {version}\n    served: true\n    storage: true\n    subresources: {{status: {{}}}}\n    schema:\n      openAPIV3Schema: {{type: object, x-kubernetes-preserve-unknown-fields: true}}\n"
+            "---\napiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  name: {plural}.{group}\nspec:\n  group: {group}\n  names: {{kind: {kind}, listKind: {kind}List, plural: {plural}, singular: {singular}}}\n  scope: {scope}\n  versions:\n  - name: {version}\n    served: true\n    storage: true\n    subresources: {{status: {{}}}}\n    schema:\n      openAPIV3Schema: {{{schema}}}\n"
         )
         .unwrap();
     }
