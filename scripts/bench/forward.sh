@@ -38,14 +38,15 @@ wait_for() { # PORT WHAT
 # kubectl gives up after a broken connection: a fresh one for every round
 kubectl_forward() {
   if [ -n "$kubectl_pid" ]; then kill "$kubectl_pid" 2>/dev/null || true; wait "$kubectl_pid" 2>/dev/null || true; fi
+  # Here and not by the redirection below, which happens beside us: the last round's port was read, or none.
+  : >"$work/kubectl"
   "$kubectl" --kubeconfig "$kubeconfig" port-forward -n istio-system "svc/$service" :80 >"$work/kubectl" 2>"$work/kubectl.log" &
   kubectl_pid=$!
   local deadline=$((SECONDS + 30))
-  until grep -q 127.0.0.1 "$work/kubectl"; do
+  until kubectl_port=$(sed -n 's/.*127\.0\.0\.1:\([0-9]*\) .*/\1/p' "$work/kubectl" | head -n 1) && [ -n "$kubectl_port" ]; do
     [ "$SECONDS" -lt "$deadline" ] || { cat "$work/kubectl.log" >&2; exit 1; }
     sleep 0.1
   done
-  kubectl_port=$(sed -n 's/.*127\.0\.0\.1:\([0-9]*\) .*/\1/p' "$work/kubectl" | head -n 1)
 }
 load() { # WAY PORT new|kept
   local header=()
