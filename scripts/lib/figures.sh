@@ -37,17 +37,15 @@ print_figures() {
     def spread(write): if length > 1 then "(\(min | write) .. \(max | write), n=\(length))" else null end;
     def times: "\(. * 100 | round / 100)x";
     def median: sort | if length % 2 == 1 then .[length / 2 | floor] else (.[length / 2] + .[length / 2 - 1]) / 2 end;
-    # what of a stage on the critical path is a controller starting up: see the head of scripts/bench.sh
-    def own: if (.bound // "") | test("^(demo|ingress)/|/(rollout|webhook)/") then [.bound_ms, .to_ms - .from_ms] | min else 0 end;
     .kind_load.create_ms as $create
-    | def floor_ms: $create + ([.up.critical[] | own] | add // 0);
+    | def floor_ms: $create + ([.up.critical[].own_ms] | add // 0);
     def stages: .stages[] | "  \(.stage | left(44)) \("" | right(10)) \(.ms | s | right(11))";
     "",
     "stages of the serial sequence (run 1)", (.runs[0].serial | stages),
     "stages of `up` (run 1; they run side by side)", (.runs[0].up | stages),
     "its critical path: what is not in this list makes no run shorter",
-    (.runs[0].up.critical[] | "  \(.stage | left(44)) \("" | right(10)) \(.to_ms - .from_ms | s | right(11))   \(if .bound then "of which \(.bound_ms | s) for \(.bound)\(if own > 0 then " *" else "" end)" else "" end)"),
-    "  * a controller starting up: with `kind create` alone they are the floor",
+    (.runs[0].up.critical[] | "  \(.stage | left(44)) \("" | right(10)) \(.to_ms - .from_ms | s | right(11))   \(if .bound then "of which \(.bound_ms | s) for \(.bound)" else "" end)\(if .own_ms > 0 then "; controllers starting up: \(.own_ms | s)" else "" end)"),
+    "  those controllers, with `kind create` alone, are the floor",
     "stages of `up` that loads its images (small node image)", (.with_images_to_load | stages),
     def way($way; $kind): first(.forward[]? | select(.way == $way and .connections == $kind)) // null;
     def load($kind): (way("kubectl"; $kind)) as $k | .forward[]? | select(.connections == $kind)
